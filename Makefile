@@ -1,0 +1,43 @@
+# What to type: `make repro` for a report, `make test` before a commit. `make help` lists all.
+
+PYTHON ?= python3.11
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+READY := .venv/ready
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+.PHONY: repro
+repro: $(READY) data ## Run what has changed, print the metrics and where the report lies
+	dvc repro
+	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
+
+.PHONY: test
+test: $(READY) ## Lint and run every test
+	ruff check .
+	ruff format --check .
+	pytest -n 2
+
+.PHONY: verify
+verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
+	python -m sabi.verify
+
+.PHONY: data
+data: $(READY) ## Draw the sample photographs if there is no data/raw
+	@test -d data/raw -a -d data/unlabelled || python -m sabi.sample
+
+# uv installs in parallel; it does not read pip's settings, so where only those lead to a
+# package index, pip takes over.
+$(READY): requirements.lock
+	$(PYTHON) -m venv --clear .venv
+	sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
+	pip install --quiet --require-hashes -r .venv/uv.txt
+	uv pip install --require-hashes --compile-bytecode -r requirements.lock \
+		|| pip install --require-hashes -r requirements.lock
+	touch $(READY)
+
+.PHONY: lock
+lock: ## Pin the newest versions that fit pyproject.toml in requirements.lock
+	uv pip compile pyproject.toml --extra dev --upgrade --generate-hashes --no-emit-index-url \
+		--quiet --custom-compile-command "make lock" -o requirements.lock

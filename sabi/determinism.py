@@ -1,0 +1,61 @@
+"""What must be fixed before NumPy or TensorFlow loads, and the seeds after.
+
+The same program gives other last bits with another instruction set, another
+number of BLAS threads, or a GPU. `pin_environment` fixes these for the whole
+process; `sabi/__init__.py` calls it, so whatever imports the package, and
+every stage does before all else, is pinned. The number of threads TensorFlow
+uses (`TF_NUM_INTRAOP_THREADS`) stays the user's: with oneDNN the networks
+give the same bits for any.
+"""
+
+import os
+import sys
+import warnings
+
+# Every x86-64 processor since 2013 (Intel Haswell) and 2015 (AMD Excavator) has
+# AVX2 with FMA; newer ones would otherwise take AVX-512 paths and round
+# differently.
+PINNED = {
+    # oneDNN gives the same bits for any number of threads; Eigen's kernels,
+    # which run without it, do not.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "TF_DETERMINISTIC_OPS": "1",
+    # A GPU gives other bits than a processor.
+    "CUDA_VISIBLE_DEVICES": "-1",
+    # OpenBLAS and OpenMP add up in another order with another number of threads.
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    # numba compiles UMAP for the processor it finds unless told which.
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+    "NUMBA_NUM_THREADS": "1",
+    # The C++ side of TensorFlow writes pages of notices otherwise.
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+def pin_environment() -> None:
+    """Set `PINNED` for this process and its children, over the user's own values.
+
+    Warns with `RuntimeWarning` if NumPy was loaded already under other
+    settings, because then it is too late for this process.
+    """
+    if "numpy" in sys.modules and any(os.environ.get(k) != v for k, v in PINNED.items()):
+        warnings.warn(
+            "numpy was imported before sabi: bits may differ from another machine's; import sabi first",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    os.environ.update(PINNED)
+
+
+def seed_tensorflow(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, and switch on TensorFlow's deterministic ops."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,95 @@
+"""Figures of merit against the inspector's grade, with bootstrap intervals.
+
+All but the score's error are functions of the confusion matrix, so a
+bootstrap needs one matrix product and no loop.
+"""
+
+from typing import Any
+
+import numpy as np
+
+GRADES = (1, 2, 3, 4, 5)
+# Grades 3 to 5 mean no abnormality; 2 is to be watched, 1 to be acted on (JSSC TR 86).
+WORST_SOUND = 3
+
+
+def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    """Point values of all metrics, and the number of photographs.
+
+    `truth` and `grades` are (n,) int 1..5, `scores` (n,) the scores the
+    grades were made from. A metric that does not exist (recall of a grade
+    without photographs) is None.
+    """
+    weights = np.ones((1, len(truth)))
+    values = {name: _plain(value[0]) for name, value in _weighted(weights, truth, grades, scores).items()}
+    recall = {str(g): values.pop(f"recall.{g}") for g in GRADES}
+    return {"photographs": len(truth), **values, "recall": recall}
+
+
+def intervals(
+    truth: np.ndarray,
+    grades: np.ndarray,
+    scores: np.ndarray,
+    specimens: np.ndarray,
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, list[float | None]]:
+    """95 % percentile bootstrap intervals `[low, high]` of all metrics.
+
+    Whole specimens are drawn with replacement (cluster bootstrap; Davison and
+    Hinkley, 1997, section 3.8), because photographs of one piece of steel are
+    not independent. Resamples in which a metric does not exist are left out.
+    """
+    _, specimen = np.unique(specimens, return_inverse=True)
+    count = specimen.max() + 1
+    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    times = np.zeros((resamples, count))
+    np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
+    values = _weighted(times[:, specimen], truth, grades, scores)
+    result: dict[str, list[float | None]] = {}
+    for name, value in values.items():
+        there = value[~np.isnan(value)]
+        bounds = np.percentile(there, [2.5, 97.5]) if len(there) else [np.nan, np.nan]
+        result[name] = [_plain(bound) for bound in bounds]
+    return result
+
+
+def confusion(weights: np.ndarray, truth: np.ndarray, grades: np.ndarray) -> np.ndarray:
+    """Confusion matrices (b, 5, 5), rows the truth, from weights (b, n) of the photographs."""
+    cell = np.zeros((len(truth), 25))
+    cell[np.arange(len(truth)), 5 * (truth - 1) + grades - 1] = 1
+    return (weights @ cell).reshape(-1, 5, 5)
+
+
+def _weighted(
+    weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, scores: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Every metric (b,) for weights (b, n) of the photographs; NaN where it does not exist."""
+    table = confusion(weights, truth, grades)
+    total = table.sum(axis=(1, 2))
+    true, predicted = table.sum(axis=2), table.sum(axis=1)
+    right = np.diagonal(table, axis1=1, axis2=2)
+    apart = np.abs(np.subtract.outer(GRADES, GRADES))
+    chance = true[:, :, None] * predicted[:, None, :] / total[:, None, None]
+    bad = slice(0, WORST_SOUND - 1)
+    sound = slice(WORST_SOUND - 1, None)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        f1 = 2 * right / (true + predicted)
+        recall = right / true
+        return {
+            "accuracy": right.sum(axis=1) / total,
+            "mae": (weights @ np.abs(scores - truth)) / total,
+            "mae_grade": (table * apart).sum(axis=(1, 2)) / total,
+            "within_one": (table * (apart <= 1)).sum(axis=(1, 2)) / total,
+            "kappa": 1 - (table * apart**2).sum(axis=(1, 2)) / (chance * apart**2).sum(axis=(1, 2)),
+            "macro_f1": np.nanmean(f1, axis=1),
+            "sensitivity": table[:, bad, bad].sum(axis=(1, 2)) / true[:, bad].sum(axis=1),
+            "specificity": table[:, sound, sound].sum(axis=(1, 2)) / true[:, sound].sum(axis=1),
+            **{f"recall.{g}": recall[:, g - 1] for g in GRADES},
+        }
+
+
+def _plain(value: float) -> float | None:
+    """A number for JSON, to six decimals; None for NaN."""
+    return None if np.isnan(value) else round(float(value), 6)

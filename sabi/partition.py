@@ -1,0 +1,46 @@
+"""Which partition a photograph belongs to, and the soft score it is trained on.
+
+Both are pure functions of the photograph (its specimen, its content) and a
+seed, never of what else is in the folder.
+"""
+
+import hashlib
+import re
+
+PARTITIONS = ("train", "validation", "test")
+
+
+def uniform(*parts: object) -> float:
+    """A number in [0, 1) that depends on `parts` alone (the top 53 bits of their SHA-256)."""
+    text = "\x1f".join(map(str, parts)).encode()
+    return (int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 11) / 2**53
+
+
+def specimen_of(path: str, pattern: str) -> str:
+    """The piece of steel in a photograph: the group of `pattern` found in its path.
+
+    A path that does not match is a specimen of its own, named by the path
+    without the grade and the suffix.
+    """
+    match = re.search(pattern, path)
+    if match and match.group(1):
+        return match.group(1)
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + name[2:].rpartition(".")[0]
+
+
+def partition_of(specimen: str, *, seed: int, validation: float, test: float) -> str:
+    """The partition of a specimen, drawn with the shares given.
+
+    The draw does not depend on the shares: enlarging one moves only the
+    specimens at its border.
+    """
+    u = uniform("partition", seed, specimen)
+    if u < test:
+        return "test"
+    return "validation" if u < test + validation else "train"
+
+
+def soft_score(grade: int, sha256: str, *, seed: int, half_width: float) -> float:
+    """The wiki's soft label: `grade` plus a uniform draw within `half_width`, from the content."""
+    return grade + half_width * (2 * uniform("soft score", seed, sha256) - 1)

@@ -1,0 +1,155 @@
+"""Photographs on disk: finding them, judging whether they can be used, decoding them."""
+
+import hashlib
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+# What the sample generator writes into its files' headers.
+DRAWING_MARK = b"sabi sample drawing, not a photograph of steel"
+GRADES = (1, 2, 3, 4, 5)
+
+# Sizes are checked here against the user's limit, which may be over Pillow's.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class Unusable(Exception):
+    """Why a file cannot be used as a photograph; no path, so it is the same on every machine."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the `split` stage needs to know of a photograph, not its pixels."""
+
+    sha256: str  # of the file's bytes
+    pixel_sha256: str  # of the size and upright 8-bit RGB pixels
+    drawing: bool  # made by sabi's sample generator
+
+
+def find(folder: Path) -> list[str]:
+    """Paths of all files below `folder`, relative, with `/`, sorted by code point.
+
+    A directory counts as a file here if its name ends like a photograph's, so
+    that it is reported rather than passed over; what is in it is found too.
+    A folder that does not exist holds no files.
+    """
+    found = []
+    for root, directories, files in os.walk(folder):
+        here = Path(root).relative_to(folder)
+        named_so = [d for d in directories if d.lower().endswith(SUFFIXES)]
+        found += [(here / name).as_posix() for name in [*files, *named_so]]
+    return sorted(found)
+
+
+def printable(path: str) -> str:
+    """`path` as text that any file can hold: bytes that are not UTF-8 as `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def check_name(folder: Path, path: str) -> None:
+    """Raise `Unusable` unless `path` below `folder` is a file named like a photograph."""
+    if printable(path) != path:
+        raise Unusable("its name is not UTF-8 text; rename it")
+    if (folder / path).is_dir():
+        raise Unusable("a folder with a photograph's name; rename it")
+    if not path.lower().endswith(SUFFIXES):
+        raise Unusable(f"not a photograph: the name must end in {', '.join(SUFFIXES)}")
+
+
+def grade_of(path: str) -> int:
+    """The inspector's grade, 1 to 5, that a file's name `<grade>_<anything>` begins with.
+
+    Raises `Unusable` for any other name.
+    """
+    name = path.rpartition("/")[2]
+    if name[0] not in "12345" or name[1:2] != "_":
+        raise Unusable(f"the name must begin with a grade 1 to 5 and '_', not {name[:2]!r}")
+    return int(name[0])
+
+
+def decode(file: Path, *, min_side: int = 1, max_megapixels: float = math.inf) -> Image.Image:
+    """An upright 8-bit RGB image of a JPEG or PNG file.
+
+    The EXIF orientation is applied. CMYK, palette, grey and 1-bit images are
+    converted; of 16-bit grey the high byte is kept; transparent parts become
+    white. Of a phone's multi-picture JPEG the first picture is taken.
+
+    Raises `Unusable` for what is no such file, is damaged or animated, has a
+    side under `min_side` pixels or more than `max_megapixels` million pixels
+    (checked before decoding).
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=("JPEG", "PNG")) as image:
+            _check_size(image, min_side, max_megapixels)
+            if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
+                raise Unusable(f"animated ({image.n_frames} frames); save one frame as a PNG or JPEG")
+            image.load()
+            return _rgb(ImageOps.exif_transpose(image))
+    except (Unusable, MemoryError):
+        raise
+    except Image.UnidentifiedImageError:
+        reason = "empty file" if file.stat().st_size == 0 else "not a JPEG or PNG image"
+        raise Unusable(reason) from None
+    except Exception as error:  # Pillow's decoders raise anything on damaged files.
+        detail = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise Unusable(f"cannot be decoded: {detail}") from None
+
+
+def _check_size(image: Image.Image, min_side: int, max_megapixels: float) -> None:
+    width, height = image.size
+    if min(width, height) < min_side:
+        raise Unusable(f"{width} x {height} pixels; the shorter side must have {min_side} (split.min_side)")
+    if width * height > max_megapixels * 1e6:
+        raise Unusable(
+            f"{width} x {height} pixels are more than {max_megapixels:g} million (split.max_megapixels)"
+        )
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey; convert("RGB") would clip it to white
+        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(background, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def examine(file: Path, *, min_side: int, max_megapixels: float) -> Decoded | Unusable:
+    """Hashes of a photograph, or why it cannot be used."""
+    try:
+        image = decode(file, min_side=min_side, max_megapixels=max_megapixels)
+    except Unusable as reason:
+        return reason
+    pixels = hashlib.sha256(repr(image.size).encode())
+    pixels.update(image.tobytes())
+    with file.open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256")
+        stream.seek(0)
+        drawing = DRAWING_MARK in stream.read(1024)
+    return Decoded(content.hexdigest(), pixels.hexdigest(), drawing)
+
+
+def resized(image: Image.Image, size: int) -> np.ndarray:
+    """`image` as (size, size, 3) uint8, stretched to a square as the wiki's script does."""
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def map_threads(function: Callable[[T], R], items: Iterable[T], label: str) -> list[R]:
+    """`[function(item) for item in items]` on all cores with a progress bar; order kept."""
+    items = list(items)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(tqdm(pool.map(function, items), total=len(items), desc=label, unit="photo"))

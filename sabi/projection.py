@@ -1,0 +1,56 @@
+"""Embeddings on a plane: PCA, t-SNE and UMAP, for the eye only."""
+
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from sabi.params import Projection
+
+COMPONENTS = 50
+
+
+def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
+    """Columns row, pca_x, pca_y, tsne_x, tsne_y, umap_x, umap_y of the members' joint embedding.
+
+    `embeddings` are (n, features) each; features are standardised, each
+    member weighs the same, and t-SNE and UMAP start from the first 50
+    principal components. Of more than `params.photographs` rows an even
+    choice is shown; `row` tells which.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    count = len(embeddings[0])
+    chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
+    joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
+    components = PCA(min(COMPONENTS, len(chosen)), svd_solver="full").fit_transform(joint)
+    perplexity = min(30, (len(chosen) - 1) / 3)
+    tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
+    planes = {"pca": components[:, :2], "tsne": tsne, "umap": _umap(components, params.seed)}
+    columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
+    return pd.DataFrame({"row": chosen, **columns})
+
+
+def _standardised(member: np.ndarray) -> np.ndarray:
+    rows = member.astype(float)
+    deviation = rows.std(axis=0)
+    rows = (rows - rows.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1)
+    return rows / np.sqrt(rows.shape[1])
+
+
+def _umap(components: np.ndarray, seed: int) -> np.ndarray:
+    # UMAP loads TensorFlow, for a part not used here, if it finds it: seconds for nothing.
+    if "tensorflow" not in sys.modules:
+        sys.modules["tensorflow"] = None
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            from umap import UMAP
+
+            neighbours = min(15, len(components) - 1)
+            # A seed makes UMAP run on one thread, in one order.
+            return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
+    finally:
+        if sys.modules["tensorflow"] is None:
+            del sys.modules["tensorflow"]

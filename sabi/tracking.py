@@ -1,0 +1,175 @@
+"""Records in MLflow: one run for every training that really ran, one for every distinct result.
+
+The store is `mlflow.db` in the repository's root, found from any working
+directory and from DVC's queued experiments, which run in a copy elsewhere;
+`MLFLOW_TRACKING_URI` overrides it. Nothing recorded here is an output of a
+stage, so times, host and versions have their place.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sabi.errors import InputError
+from sabi.params import Params
+
+EXPERIMENT = "sabi"
+KIND, FINGERPRINT = "sabi.kind", "sabi.fingerprint"
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "mlflow")
+
+
+class Log:
+    """What a training tells while it runs."""
+
+    def __init__(self, client: Any, run_id: str) -> None:
+        self._client = client
+        self._run_id = run_id
+
+    def step(self, step: int, values: dict[str, float]) -> None:
+        """Values of an epoch, or of a penalty for the ridge head."""
+        for name, value in values.items():
+            self._client.log_metric(self._run_id, name, value, step=step)
+
+    def metrics(self, values: dict[str, float]) -> None:
+        """Final values."""
+        for name, value in values.items():
+            self._client.log_metric(self._run_id, f"final.{name}", value)
+
+
+@contextmanager
+def training(member: str, params: Params) -> Iterator[Log]:
+    """A run "train <member>" that is open while the block runs; its status tells how that ended."""
+    chosen = {"train": params.train.model_dump(), "network": params.networks.model_dump()[member]}
+    client, experiment = _store()
+    tags = {KIND: "training", "sabi.member": member, **_circumstances()}
+    run = _create_run(client, experiment, f"train {member}", tags, chosen)
+    start = time.monotonic()
+    try:
+        yield Log(client, run.info.run_id)
+    except BaseException as error:
+        client.set_tag(run.info.run_id, "sabi.error", repr(error)[:500])
+        killed = isinstance(error, KeyboardInterrupt)
+        client.set_terminated(run.info.run_id, "KILLED" if killed else "FAILED")
+        raise
+    client.log_metric(run.info.run_id, "seconds", time.monotonic() - start)
+    client.set_terminated(run.info.run_id, "FINISHED")
+
+
+def record_result(
+    params: Params, inputs: Iterable[Path], metrics: dict[str, dict[str, Any]], artifacts: Iterable[Path]
+) -> bool:
+    """A run for what the pipeline has come to, unless the same result is recorded already.
+
+    Results are the same if the parameters and the bytes of all `inputs` are.
+    `metrics` maps "ensemble" and each member to its metrics. Returns whether a
+    run was added.
+    """
+    fingerprint = _fingerprint(params, inputs)
+    client, experiment = _store()
+    here = _circumstances()
+    same = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{fingerprint}'", max_results=1)
+    if same:
+        return False
+    tags = {KIND: "result", FINGERPRINT: fingerprint, **here}
+    name = here.get("dvc.experiment", "dvc repro")
+    run = _create_run(client, experiment, name, tags, params.model_dump())
+    for who, values in metrics.items():
+        for metric, value in flat(values):
+            client.log_metric(run.info.run_id, metric if who == "ensemble" else f"{who}.{metric}", value)
+    for artifact in artifacts:
+        client.log_artifact(run.info.run_id, str(artifact))
+    client.set_terminated(run.info.run_id, "FINISHED")
+    return True
+
+
+def _fingerprint(params: Params, inputs: Iterable[Path]) -> str:
+    digest = hashlib.sha256(json.dumps(params.model_dump(), sort_keys=True).encode())
+    for path in sorted(inputs):
+        digest.update(f"\n{path.as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+    return digest.hexdigest()
+
+
+def repository_root() -> Path:
+    """The real repository, also from a folder below it and from DVC's copy of it.
+
+    DVC tells in `DVC_ROOT`; by hand it is the nearest folder up that has `.dvc`.
+    """
+    if "DVC_ROOT" in os.environ:
+        return Path(os.environ["DVC_ROOT"])
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def _store() -> tuple[Any, str]:
+    """MLflow's client and the id of the experiment, both made if need be."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    root = repository_root()
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+    # Two processes that make a fresh database, or the experiment, at once both fail.
+    with (root / "mlflow.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            client = MlflowClient(tracking_uri=uri)
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+            if experiment:
+                return client, experiment.experiment_id
+            # Artifacts do not follow a local database by themselves; a server decides on its own.
+            place = None if uri.startswith("http") else (root / "mlartifacts").as_uri()
+            return client, client.create_experiment(EXPERIMENT, artifact_location=place)
+        except MlflowException as error:
+            raise InputError(
+                f"MLflow's store {uri} cannot be used ({' '.join(str(error).split())[:200]}); "
+                "start its server, or set or unset MLFLOW_TRACKING_URI"
+            ) from None
+
+
+def _create_run(client: Any, experiment: str, name: str, tags: dict[str, str], chosen: Any) -> Any:
+    run = client.create_run(experiment, run_name=name, tags=tags)
+    for key, value in flat(chosen):
+        client.log_param(run.info.run_id, key, value)
+    return run
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values of nested dictionaries with dotted names."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _circumstances() -> dict[str, str]:
+    """Where and with what a run was made: commit, DVC experiment, versions, threads, machine."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
+
+    tags = {
+        "mlflow.source.git.commit": git("rev-parse", "HEAD"),
+        "git.uncommitted": str(bool(git("status", "--porcelain", "--untracked-files=no"))),
+        "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", str(os.cpu_count())),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **{f"version.{package}": version(package) for package in PACKAGES},
+    }
+    if "DVC_EXP_NAME" in os.environ:
+        tags["dvc.experiment"] = os.environ["DVC_EXP_NAME"]
+        tags["dvc.baseline"] = os.environ["DVC_EXP_BASELINE_REV"]
+    return tags
