@@ -17,7 +17,7 @@ repro: $(READY) data ## Run what has changed, print the metrics and where the re
 test: $(READY) ## Lint and run every test
 	ruff check .
 	ruff format --check .
-	pytest -n 2
+	pytest -n 2 --dist loadgroup
 
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
@@ -36,6 +36,10 @@ $(READY): requirements.lock
 	uv pip install --require-hashes --compile-bytecode -r requirements.lock \
 		|| pip install --require-hashes -r requirements.lock
 	touch $(READY)
+
+.PHONY: mlflow
+mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C
+	mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
 
 .PHONY: lock
 lock: ## Pin the newest versions that fit pyproject.toml in requirements.lock

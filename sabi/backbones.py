@@ -120,41 +120,47 @@ def _calibrate(network: Any, batch: np.ndarray) -> None:
         layer.rate = rate
 
 
-def embedder(name: str, network: Any, pooling: Pooling, batch: int) -> Callable[..., np.ndarray]:
-    """A function `(pixels, label)` from photographs to their embeddings.
-
-    `pixels` is (n, size, size, 3) uint8, the result (n, features) float32;
-    `label` names a progress bar, None shows none. `network` is what `build`
-    gave for the backbone `name`; it takes `batch` photographs at once.
+class Embedder:
+    """A network that turns photographs into embeddings, traced once, fed in full batches.
 
     "every_resolution" pools the last feature map of each height that the
     network halves its input to (size/2, /4, /8, /16, /32); "last_block" only
     the last. "mean_std" puts the standard deviations after the means.
+    `channels` are the number of channels of the maps pooled.
     """
-    import keras
-    import tensorflow as tf
 
-    size = network.input_shape[1]
-    heights = {-(-size // 2**k) for k in range(1, 6)}
-    last_of_height = {
-        layer.output.shape[1]: layer.output
-        for layer in network.layers
-        if len(layer.output.shape) == 4 and layer.output.shape[1] in heights
-    }
-    maps = list(last_of_height.values()) if pooling.layers == "every_resolution" else [network.output]
-    features = [keras.ops.mean(m, axis=(1, 2)) for m in maps]
-    if pooling.statistics == "mean_std":
-        features += [keras.ops.std(m, axis=(1, 2)) for m in maps]
-    pooled = keras.Model(network.input, keras.ops.concatenate(features, axis=-1))
-    traced = tf.function(
-        lambda inputs: pooled(inputs, training=False),
-        input_signature=[tf.TensorSpec((batch, size, size, 3), tf.float32)],
-    )
+    def __init__(self, name: str, network: Any, pooling: Pooling, batch: int) -> None:
+        """`network` is what `build` gave for the backbone `name`; it takes `batch` photographs at once."""
+        import keras
+        import tensorflow as tf
 
-    def embed(pixels: np.ndarray, label: str | None = None) -> np.ndarray:
-        return in_batches(lambda chunk: traced(preprocess(name, chunk)), pixels, batch, label)
+        size = network.input_shape[1]
+        heights = {-(-size // 2**k) for k in range(1, 6)}
+        last_of_height = {
+            layer.output.shape[1]: layer.output
+            for layer in network.layers
+            if len(layer.output.shape) == 4 and layer.output.shape[1] in heights
+        }
+        maps = list(last_of_height.values()) if pooling.layers == "every_resolution" else [network.output]
+        features = [keras.ops.mean(m, axis=(1, 2)) for m in maps]
+        if pooling.statistics == "mean_std":
+            features += [keras.ops.std(m, axis=(1, 2)) for m in maps]
+        pooled = keras.Model(network.input, keras.ops.concatenate(features, axis=-1))
+        self.channels = [m.shape[-1] for m in maps]
+        self._name = name
+        self._batch = batch
+        self._forward = tf.function(
+            lambda inputs: pooled(inputs, training=False),
+            input_signature=[tf.TensorSpec((batch, size, size, 3), tf.float32)],
+        )
 
-    return embed
+    def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:
+        """Embeddings (n, features) float32 of (n, size, size, 3) uint8; `label` shows a progress bar."""
+
+        def forward(chunk: np.ndarray) -> Any:
+            return self._forward(preprocess(self._name, chunk))
+
+        return in_batches(forward, pixels, self._batch, label)
 
 
 def in_batches(function: Callable, rows: Any, batch: int, label: str | None = None) -> np.ndarray:

@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-GRADES = (1, 2, 3, 4, 5)
+from sabi.grades import GRADES, HIGHEST, LOWEST
+
 MIDDLE = (1.5, 2.5, 3.5, 4.5)
 
 
@@ -47,8 +48,10 @@ def tune_thresholds(scores: np.ndarray, grades: np.ndarray) -> list[float]:
     chance = (square @ total).tolist()
     size = np.concatenate([[0], np.cumsum(counts.sum(axis=1))]).tolist()
     photographs = len(grades)
-    edges = np.concatenate([[1.0], levels, [5.0]])
+    edges = np.concatenate([[LOWEST], levels, [HIGHEST]])
     cuts = (edges[:-1] + edges[1:]) / 2  # cuts[i] puts levels 0..i-1 below
+    # The middle of two neighbouring floats, or of 5 and 5, is not above the lower one.
+    cuts[1:] = np.maximum(cuts[1:], np.nextafter(levels, np.inf))
     detour = [[abs(cut - middle) for cut in cuts.tolist()] for middle in MIDDLE]
 
     ratio = Fraction(1)

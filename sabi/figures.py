@@ -11,7 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sabi.metrics import GRADES, confusion
+from sabi.grades import GRADES
+from sabi.metrics import confusion
 
 # Grade 1 to 5, dark rust to sound; apart in lightness, so also in grey and for the colour-blind.
 COLOURS = ("#3b0f0a", "#8c2d13", "#d2691e", "#e9b44c", "#4a90a4")

@@ -14,9 +14,8 @@ import pandas as pd
 from sabi.backbones import in_batches
 from sabi.determinism import seed_tensorflow
 from sabi.errors import InputError
+from sabi.grades import HIGHEST, LOWEST
 from sabi.params import Train
-
-LOWEST, HIGHEST = 1.0, 5.0
 
 
 def describe(features: int, params: Train) -> dict[str, Any]:
@@ -34,13 +33,16 @@ def build(description: dict[str, Any]) -> Any:
     """
     import keras
 
-    layers = [keras.Input((description["features"],)), keras.layers.Normalization()]
-    for depth, units in enumerate(description["units"]):
-        layers.append(keras.layers.Dense(units, activation="relu"))
-        if depth == 0:
-            layers += [keras.layers.BatchNormalization(), keras.layers.Dropout(description["dropout"])]
-    layers.append(keras.layers.Dense(1))
-    head = keras.Sequential(layers)
+    # Named, because Keras's own numbering, and so the bytes of a weights file, would depend
+    # on what else the process has built.
+    layers = [keras.Input((description["features"],)), keras.layers.Normalization(name="standardise")]
+    for depth, units in enumerate(description["units"], start=1):
+        layers.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{depth}"))
+        if depth == 1:
+            layers.append(keras.layers.BatchNormalization(name="batch_norm"))
+            layers.append(keras.layers.Dropout(description["dropout"], name="dropout"))
+    layers.append(keras.layers.Dense(1, name="score"))
+    head = keras.Sequential(layers, name="head")
     # Until now the standardisation has no numbers; 0 and 1 let it be called.
     _standardise(head, np.zeros(description["features"]), np.ones(description["features"]))
     return head
@@ -60,11 +62,18 @@ def predict(head: Any, embeddings: np.ndarray, batch: int) -> np.ndarray:
     return np.clip(scores.astype(float), LOWEST, HIGHEST)
 
 
-def _moments(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each feature; a constant feature gets variance 1."""
+def _moments(embeddings: np.ndarray, channels: list[int], balance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance to standardise each feature with; a constant feature gets variance 1.
+
+    The variance of a feature from a map with c channels is enlarged so that it
+    ends up weighing c^-balance, against 1 on average over all features.
+    """
     rows = embeddings.astype(float)
     variance = rows.var(axis=0)
-    return rows.mean(axis=0), np.where(variance > 1e-12, variance, 1.0)
+    weight = np.concatenate([np.full(c, float(c) ** -balance) for c in channels])
+    weight = np.tile(weight, embeddings.shape[1] // len(weight))  # means, then deviations
+    weight /= np.sqrt(np.mean(weight**2))
+    return rows.mean(axis=0), np.where(variance > 1e-12, variance, 1.0) / weight**2
 
 
 def fit_ridge(
@@ -72,10 +81,13 @@ def fit_ridge(
     scores: np.ndarray,
     groups: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray],
+    channels: list[int],
     params: Train,
     log: Callable[[int, dict[str, float]], None],
 ) -> tuple[Any, pd.DataFrame, int]:
     """Ridge regression of `scores` (n,) on standardised `embeddings` (n, features).
+
+    `channels` are the embedder's; `params.pooling.balance` weighs its maps.
 
     The penalty has the least mean squared error in a cross-validation whose
     folds keep a group (`groups`, one per row: the specimen) together, since a
@@ -94,7 +106,7 @@ def fit_ridge(
             f"train.ridge.folds = {params.ridge.folds}: only {len(set(groups))} specimens to train on; "
             "add photographs of more specimens or use fewer folds"
         )
-    mean, variance = _moments(embeddings)
+    mean, variance = _moments(embeddings, channels, params.pooling.balance)
     deviation = np.sqrt(variance)
     rows = (embeddings.astype(float) - mean) / deviation
     # The solution lies in the span of the rows: in their own axes each fit has as many
@@ -157,6 +169,7 @@ def fit_dense(
     embeddings: np.ndarray,
     scores: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray],
+    channels: list[int],
     params: Train,
     log: Callable[[int, dict[str, float]], None],
 ) -> tuple[Any, pd.DataFrame, int]:
@@ -170,7 +183,7 @@ def fit_dense(
 
     seed_tensorflow(params.seed)
     head = build(describe(embeddings.shape[1], params))
-    _standardise(head, *_moments(embeddings))
+    _standardise(head, *_moments(embeddings, channels, params.pooling.balance))
     # Start from the mean score; from zero, the first epochs only find it.
     head.layers[-1].bias.assign([scores.mean()])
     head.compile(
@@ -211,6 +224,11 @@ def fit_dense(
         epochs=params.epochs,
         validation_data=tf.data.Dataset.from_tensor_slices(rows(*validation)).batch(batch),
         callbacks=[stop, keras.callbacks.LambdaCallback(on_epoch_end=record)],
+        shuffle=False,  # the dataset shuffles
         verbose=2,
     )
-    return head, pd.DataFrame(curve), stop.best_epoch
+    # A copy that was never compiled: a weights file would hold the optimiser's state too.
+    trained = build(describe(embeddings.shape[1], params))
+    trained.set_weights(head.get_weights())
+    trained.layers[0].finalize_state()
+    return trained, pd.DataFrame(curve), stop.best_epoch

@@ -46,8 +46,8 @@ def _sha256(weights: str) -> str | None:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def embedder(description: dict[str, Any]) -> Callable[..., np.ndarray]:
-    """The embedding function of a member described by `describe`, see `backbones.embedder`.
+def embedder(description: dict[str, Any]) -> backbones.Embedder:
+    """What embeds for a member described by `describe`.
 
     Raises `InputError` if its weights cannot be had or are no longer the same.
     """
@@ -55,7 +55,7 @@ def embedder(description: dict[str, Any]) -> Callable[..., np.ndarray]:
     if _sha256(weights) != description["weights_sha256"]:
         raise InputError(f"weights of {name} = {weights!r}: not the file it was trained with; train it again")
     network = backbones.build(name, description["size"], weights, description["weights_seed"])
-    return backbones.embedder(name, network, Pooling(**description["pooling"]), description["embed_batch"])
+    return backbones.Embedder(name, network, Pooling(**description["pooling"]), description["embed_batch"])
 
 
 def save(folder: Path, description: dict[str, Any], head: Any) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-GRADES = (1, 2, 3, 4, 5)
-# Grades 3 to 5 mean no abnormality; 2 is to be watched, 1 to be acted on (JSSC TR 86).
-WORST_SOUND = 3
+from sabi.grades import GRADES, WORST_SOUND
 
 
 def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray) -> dict[str, Any]:

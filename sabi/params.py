@@ -9,6 +9,7 @@ after the training.
 import difflib
 import itertools
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,7 +31,7 @@ BackboneName = Literal["EfficientNetV2S", "DenseNet121", "MobileNetV3Large"]
 class Section(pydantic.BaseModel):
     """A section of `params.yaml`: no unknown names, no silent conversion."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class SoftScore(Section):
@@ -80,6 +81,7 @@ class Augment(Section):
 class Pooling(Section):
     layers: Literal["every_resolution", "last_block"]
     statistics: Literal["mean", "mean_std"]
+    balance: Annotated[float, Field(ge=0, le=2)]
 
 
 class Ridge(Section):
@@ -200,15 +202,17 @@ def load(path: str | Path = "params.yaml") -> Params:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run from the repository's root") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
+        raise InputError(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())}") from None
     try:
         return Params.model_validate(raw)
     except pydantic.ValidationError as error:
         problems = [_explain(problem, raw) for problem in error.errors()]
     # A misspelt name is reported once, not also as a missing one.
     misspelt = [p for p in problems if "not a parameter" in p]
-    raise InputError(f"{path.name}: " + "; ".join(misspelt or problems))
+    raise InputError(" ".join(f"{path.name}: {'; '.join(misspelt or problems)}".split()))
 
 
 def _explain(problem: Any, raw: Any) -> str:
@@ -228,7 +232,7 @@ def _explain(problem: Any, raw: Any) -> str:
         shown = f"{name or 'the file'} = {value!r}"
     advice = f"change it in params.yaml or with -S {name}=..."
     if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        advice = f"YAML reads it as text: write {float(value):f}".rstrip("0")
+        advice = f"YAML reads it as text: write {Decimal(value):f}"
     return f"{shown}: {allowed}; {advice}"
 
 

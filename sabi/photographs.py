@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,15 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from sabi.errors import InputError
+from sabi.grades import GRADES
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 # What the sample generator writes into its files' headers.
 DRAWING_MARK = b"sabi sample drawing, not a photograph of steel"
-GRADES = (1, 2, 3, 4, 5)
 
 # Sizes are checked here against the user's limit, which may be over Pillow's.
 Image.MAX_IMAGE_PIXELS = None
@@ -42,27 +45,36 @@ class Decoded:
 def find(folder: Path) -> list[str]:
     """Paths of all files below `folder`, relative, with `/`, sorted by code point.
 
-    A directory counts as a file here if its name ends like a photograph's, so
-    that it is reported rather than passed over; what is in it is found too.
-    A folder that does not exist holds no files.
+    A directory counts as a file here if it is a link or its name ends like a
+    photograph's, so that it is reported rather than passed over. A folder
+    that does not exist holds no files. Raises `InputError` for a folder that
+    cannot be listed.
     """
+
+    def fail(error: OSError) -> None:
+        if Path(error.filename) != folder or folder.exists():
+            raise InputError(f"{error.filename}: cannot be listed ({error.strerror}); change its permissions")
+
     found = []
-    for root, directories, files in os.walk(folder):
-        here = Path(root).relative_to(folder)
-        named_so = [d for d in directories if d.lower().endswith(SUFFIXES)]
-        found += [(here / name).as_posix() for name in [*files, *named_so]]
+    for root, directories, files in os.walk(folder, onerror=fail):
+        here = Path(root)
+        odd = [d for d in directories if d.lower().endswith(SUFFIXES) or (here / d).is_symlink()]
+        found += [(here / name).relative_to(folder).as_posix() for name in [*files, *odd]]
     return sorted(found)
 
 
 def printable(path: str) -> str:
-    """`path` as text that any file can hold: bytes that are not UTF-8 as `\\xNN`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """`path` as text for one cell of a table: no UTF-8 and control characters as `\\xNN`."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
 def check_name(folder: Path, path: str) -> None:
     """Raise `Unusable` unless `path` below `folder` is a file named like a photograph."""
     if printable(path) != path:
-        raise Unusable("its name is not UTF-8 text; rename it")
+        raise Unusable("its name is not UTF-8 or has control characters; rename it")
+    if (folder / path).is_symlink() and (folder / path).is_dir():
+        raise Unusable("a link to a folder; copy the photographs themselves")
     if (folder / path).is_dir():
         raise Unusable("a folder with a photograph's name; rename it")
     if not path.lower().endswith(SUFFIXES):
@@ -75,7 +87,7 @@ def grade_of(path: str) -> int:
     Raises `Unusable` for any other name.
     """
     name = path.rpartition("/")[2]
-    if name[0] not in "12345" or name[1:2] != "_":
+    if name[0] not in map(str, GRADES) or name[1:2] != "_":
         raise Unusable(f"the name must begin with a grade 1 to 5 and '_', not {name[:2]!r}")
     return int(name[0])
 
@@ -120,7 +132,9 @@ def _check_size(image: Image.Image, min_side: int, max_megapixels: float) -> Non
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey; convert("RGB") would clip it to white
-        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
+        deep = np.asarray(image).astype(np.uint32)
+        transparent = image.info.get("transparency", -1)
+        return Image.fromarray(np.where(deep == transparent, 255, deep >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, "white")

@@ -252,10 +252,12 @@ def tracked(folder: Path) -> bool:
 
 
 def main() -> None:
-    for folder, draw_folder in (
-        (Path("data/raw"), draw_graded),
-        (Path("data/unlabelled"), draw_ungraded),
-    ):
+    """Draw what a fresh clone lacks; a user's own photographs are left alone."""
+    raw, unlabelled = Path("data/raw"), Path("data/unlabelled")
+    if raw.exists():  # own photographs: nothing of the sample is to be mixed in
+        unlabelled.mkdir(exist_ok=True)
+        return
+    for folder, draw_folder in ((unlabelled, draw_ungraded), (raw, draw_graded)):
         if folder.exists():
             continue
         draw_folder(folder)

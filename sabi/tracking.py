@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import platform
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -52,17 +53,10 @@ def training(member: str, params: Params) -> Iterator[Log]:
     chosen = {"train": params.train.model_dump(), "network": params.networks.model_dump()[member]}
     client, experiment = _store()
     tags = {KIND: "training", "sabi.member": member, **_circumstances()}
-    run = _create_run(client, experiment, f"train {member}", tags, chosen)
     start = time.monotonic()
-    try:
-        yield Log(client, run.info.run_id)
-    except BaseException as error:
-        client.set_tag(run.info.run_id, "sabi.error", repr(error)[:500])
-        killed = isinstance(error, KeyboardInterrupt)
-        client.set_terminated(run.info.run_id, "KILLED" if killed else "FAILED")
-        raise
-    client.log_metric(run.info.run_id, "seconds", time.monotonic() - start)
-    client.set_terminated(run.info.run_id, "FINISHED")
+    with _open_run(client, experiment, f"train {member}", tags, chosen) as run_id:
+        yield Log(client, run_id)
+        client.log_metric(run_id, "seconds", time.monotonic() - start)
 
 
 def record_result(
@@ -77,18 +71,18 @@ def record_result(
     fingerprint = _fingerprint(params, inputs)
     client, experiment = _store()
     here = _circumstances()
-    same = client.search_runs([experiment], f"tags.`{FINGERPRINT}` = '{fingerprint}'", max_results=1)
-    if same:
+    same = f"tags.`{FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'"
+    if client.search_runs([experiment], same, max_results=1):
         return False
     tags = {KIND: "result", FINGERPRINT: fingerprint, **here}
     name = here.get("dvc.experiment", "dvc repro")
-    run = _create_run(client, experiment, name, tags, params.model_dump())
-    for who, values in metrics.items():
-        for metric, value in flat(values):
-            client.log_metric(run.info.run_id, metric if who == "ensemble" else f"{who}.{metric}", value)
-    for artifact in artifacts:
-        client.log_artifact(run.info.run_id, str(artifact))
-    client.set_terminated(run.info.run_id, "FINISHED")
+    with _open_run(client, experiment, name, tags, params.model_dump()) as run_id:
+        for who, values in metrics.items():
+            for metric, value in flat(values):
+                if value is not None:  # the recall of a grade without photographs
+                    client.log_metric(run_id, metric if who == "ensemble" else f"{who}.{metric}", value)
+        for artifact in artifacts:
+            client.log_artifact(run_id, str(artifact))
     return True
 
 
@@ -114,17 +108,22 @@ def _store() -> tuple[Any, str]:
     """MLflow's client and the id of the experiment, both made if need be."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
+    # Importing MLflow sets the levels, so it comes first.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     root = repository_root()
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
     # Two processes that make a fresh database, or the experiment, at once both fail.
     with (root / "mlflow.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
+            if uri.startswith("sqlite:///"):
+                # MLflow would try for minutes to open what cannot be opened.
+                sqlite3.connect(uri.removeprefix("sqlite:///")).execute("pragma schema_version")
             client = MlflowClient(tracking_uri=uri)
             experiment = client.get_experiment_by_name(EXPERIMENT)
             if experiment:
@@ -132,18 +131,28 @@ def _store() -> tuple[Any, str]:
             # Artifacts do not follow a local database by themselves; a server decides on its own.
             place = None if uri.startswith("http") else (root / "mlartifacts").as_uri()
             return client, client.create_experiment(EXPERIMENT, artifact_location=place)
-        except MlflowException as error:
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
             raise InputError(
                 f"MLflow's store {uri} cannot be used ({' '.join(str(error).split())[:200]}); "
                 "start its server, or set or unset MLFLOW_TRACKING_URI"
             ) from None
 
 
-def _create_run(client: Any, experiment: str, name: str, tags: dict[str, str], chosen: Any) -> Any:
-    run = client.create_run(experiment, run_name=name, tags=tags)
-    for key, value in flat(chosen):
-        client.log_param(run.info.run_id, key, value)
-    return run
+@contextmanager
+def _open_run(
+    client: Any, experiment: str, name: str, tags: dict[str, str], chosen: dict[str, Any]
+) -> Iterator[str]:
+    """A new run's id; when the block ends the run is FINISHED, FAILED, or KILLED by Ctrl-C."""
+    run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+    try:
+        for key, value in flat(chosen):
+            client.log_param(run_id, key, value)
+        yield run_id
+    except BaseException as error:
+        client.set_tag(run_id, "sabi.error", repr(error)[:500])
+        client.set_terminated(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sabi import ensembling, members
-from sabi.binning import GRADES, to_grades, tune_thresholds
+from sabi.binning import to_grades, tune_thresholds
+from sabi.grades import GRADES
 from sabi.manifest import MANIFEST, read_table, write_table
 from sabi.params import Params
 from sabi.photographs import Unusable, check_name, decode, find, map_threads, printable, resized

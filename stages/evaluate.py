@@ -37,7 +37,7 @@ def main(params: Params) -> None:
         if who == "ensemble":
             plot = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
             write_table(plot[["path", "actual", "predicted", "score"]], OUT / "predictions.csv")
-    write_json(bounds, METRICS / "intervals.json")
+    write_json(bounds, OUT / "intervals.json")
 
     embeddings = [np.load(f"data/members/{member}/embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)

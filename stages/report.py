@@ -11,8 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from sabi import figures, tracking
+from sabi.grades import GRADES
 from sabi.manifest import MANIFEST, REJECTED, read_table
-from sabi.metrics import GRADES
 from sabi.params import Params
 from sabi.partition import PARTITIONS
 from sabi.stage import run
@@ -33,13 +33,13 @@ CARDS = (
 def main(params: Params) -> None:
     networks = list(params.networks.model_dump())
     metrics = {who: load(f"metrics/{who}.json") for who in ("ensemble", *networks)}
-    intervals = load("metrics/intervals.json")
+    intervals = load("data/evaluate/intervals.json")
     summary = load("data/split/summary.json")
     page = render(params, metrics, intervals, summary)
     PAGE.write_text(page, encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
-    results += [Path(f"metrics/{who}.json") for who in (*metrics, "intervals")]
+    results += [Path(f"metrics/{who}.json") for who in metrics]
     added = tracking.record_result(params, results, metrics, [PAGE])
     tell(metrics, intervals, summary)
     print("recorded in MLflow" if added else "this result is in MLflow already")

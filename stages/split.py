@@ -8,10 +8,10 @@ import pandas as pd
 
 from sabi import partition
 from sabi.errors import InputError
+from sabi.grades import GRADES, HIGHEST, LOWEST
 from sabi.manifest import MANIFEST, REJECTED, write_table
 from sabi.params import Params, Split
 from sabi.photographs import (
-    GRADES,
     Decoded,
     Unusable,
     check_name,
@@ -65,10 +65,10 @@ def split(folder: Path, params: Split) -> tuple[pd.DataFrame, pd.DataFrame, int]
         soft = partition.soft_score(
             grades[path], decoded.sha256, seed=params.seed, half_width=params.soft_score.half_width
         )
-        if part == "train" and not 1 <= soft <= 5 and params.soft_score.outside == "drop":
+        if part == "train" and not LOWEST <= soft <= HIGHEST and params.soft_score.outside == "drop":
             rejected[path] = "soft score outside 1..5 (split.soft_score.outside: drop)"
             continue
-        rows.append((path, decoded.sha256, specimen, grades[path], part, min(max(soft, 1.0), 5.0)))
+        rows.append((path, decoded.sha256, specimen, grades[path], part, min(max(soft, LOWEST), HIGHEST)))
     drawings = sum(accepted[row[0]].drawing for row in rows)
     manifest = pd.DataFrame(rows, columns=["path", "sha256", "specimen", "grade", "partition", "soft_score"])
     reasons = [(printable(path), reason) for path, reason in sorted(rejected.items())]

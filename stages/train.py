@@ -33,9 +33,11 @@ def main(name: str, params: Params) -> None:
         specimens = np.tile(rows["train"].specimen, versions)
         validation = (embeddings["validation"][0], rows["validation"].grade.to_numpy())
         if params.train.head == "ridge":
-            fitted = heads.fit_ridge(inputs, scores, specimens, validation, params.train, log.step)
+            fitted = heads.fit_ridge(
+                inputs, scores, specimens, validation, embed.channels, params.train, log.step
+            )
         else:
-            fitted = heads.fit_dense(inputs, scores, validation, params.train, log.step)
+            fitted = heads.fit_dense(inputs, scores, validation, embed.channels, params.train, log.step)
         head, curve, best = fitted
 
         predictions = pd.concat(
