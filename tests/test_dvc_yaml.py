@@ -1,0 +1,99 @@
+"""The map, `dvc.yaml`, agrees with the code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+# They check, announce and record; no output depends on them.
+NO_OUTPUT = {"sabi/__init__.py", "sabi/errors.py", "sabi/params.py", "sabi/stage.py", "sabi/tracking.py"}
+
+
+def script(stage: str) -> Path:
+    return ROOT / "stages" / f"{stage.partition('_')[0]}.py"
+
+
+def imported(file: Path, seen: set[str] | None = None) -> set[str]:
+    """Files of sabi/ that `file` imports, directly or through others."""
+    seen = set() if seen is None else seen
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("sabi"):
+            continue
+        names = [a.name for a in node.names] if node.module == "sabi" else [node.module.split(".")[1]]
+        for name in names:
+            module = f"sabi/{name}.py"
+            if module not in seen and module not in NO_OUTPUT:
+                seen.add(module)
+                imported(ROOT / module, seen)
+    return seen
+
+
+def test_exactly_the_nine_stages_in_order():
+    names = "split augment train_efficientnet train_densenet train_mobilenet ensemble binning evaluate report"
+    assert list(STAGES) == names.split()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_is_described_and_runs_its_own_script(stage):
+    name, _, network = stage.partition("_")
+    assert STAGES[stage]["cmd"] == f"python -m stages.{name} {network}".strip()
+    assert len(STAGES[stage]["desc"]) > 20
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_exactly_the_modules_it_imports(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    # Every stage's processor paths are pinned there.
+    assert listed == imported(script(stage)) | {f"stages/{script(stage).name}", "sabi/determinism.py"}
+
+
+def written_names(source: str) -> set[str]:
+    """Dotted chains that follow `params.` in a source: params.a.b -> a.b."""
+    return {match.rstrip(".") for match in re.findall(r"params\.((?:[a-z_]+\.?)+)", source)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stage_depends_on_the_parameters_it_reads(stage):
+    sections = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    read = written_names(script(stage).read_text(encoding="utf-8"))
+    declared = STAGES[stage]["params"]
+    for name in read:
+        if name.split(".")[0] in sections:
+            assert any(name.startswith(d) or d.startswith(name) for d in declared), name
+    for name in declared:
+        value = sections
+        for part in name.split("."):
+            value = value[part]  # a KeyError here: declared, but no such parameter
+
+
+def test_every_parameter_section_is_read_by_a_stage():
+    sections = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    declared = {name.split(".")[0] for stage in STAGES.values() for name in stage["params"]}
+    assert declared == set(sections)
+
+
+def test_every_value_of_params_has_a_comment_above_it_or_its_list():
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    commented, missing = False, []
+    for line in lines:
+        text = line.strip()
+        if text.startswith("#"):
+            commented = True
+        elif not text:
+            commented = False
+        elif not text.startswith("-") and not text.endswith(":") and not commented:
+            missing.append(text)
+    assert not missing
+
+
+def test_lock_file_names_no_index():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    assert "--index" not in lock
+    pinned = re.findall(r"^[a-z0-9._-]+==\S+ \\\n    --hash=sha256:", lock, re.M)
+    assert len(pinned) == len(re.findall(r"^[a-z0-9]", lock, re.M))

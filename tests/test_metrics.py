@@ -1,0 +1,158 @@
+"""Metrics agree with scikit-learn's; intervals draw whole specimens."""
+
+import json
+import warnings
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, mean_absolute_error, recall_score
+
+from sabi.grades import GRADES
+from sabi.metrics import intervals, measure
+
+grade = st.sampled_from(GRADES)
+judged = st.lists(st.tuples(grade, grade, st.floats(1, 5)), min_size=1, max_size=30)
+SIX_DECIMALS = 1.001e-6
+
+
+def columns(rows) -> list[np.ndarray]:
+    return [np.array(column) for column in zip(*rows, strict=True)]
+
+
+def flat(measured: dict) -> dict:
+    """What `measure` returns, named as in `intervals`."""
+    rest = {name: value for name, value in measured.items() if name not in ("photographs", "recall")}
+    return rest | {f"recall.{g}": value for g, value in measured["recall"].items()}
+
+
+def simulated(photographs: int, per_specimen: int) -> list[np.ndarray]:
+    """Truth, grades, scores and specimens; specimens of one grade each."""
+    random = np.random.default_rng(11)
+    specimens = np.arange(photographs) // per_specimen
+    truth = 1 + specimens % 5
+    scores = np.clip(truth + random.normal(0, 1.2, photographs), 1, 5)
+    return [truth, np.rint(scores).astype(int), scores, np.array([f"s{i:03}" for i in specimens])]
+
+
+@given(judged)
+@settings(deadline=None)
+def test_point_values_are_those_of_scikit_learn(rows):
+    truth, grades, scores = columns(rows)
+    measured = measure(truth, grades, scores)
+    with warnings.catch_warnings(action="ignore"):
+        kappa = cohen_kappa_score(truth, grades, weights="quadratic", labels=GRADES)
+    expected = {
+        "accuracy": accuracy_score(truth, grades),
+        "mae": mean_absolute_error(truth, scores),
+        "mae_grade": mean_absolute_error(truth, grades),
+        "within_one": np.mean(np.abs(truth - grades) <= 1),
+        "kappa": None if np.isnan(kappa) else kappa,
+        "macro_f1": f1_score(truth, grades, average="macro"),
+    }
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=SIX_DECIMALS)
+    assert measured["photographs"] == len(rows)
+
+
+@given(judged)
+@settings(deadline=None)
+def test_recall_is_that_of_scikit_learn_and_none_for_a_grade_without_photographs(rows):
+    truth, grades, scores = columns(rows)
+    recall = measure(truth, grades, scores)["recall"]
+    assert list(recall) == [str(g) for g in GRADES]
+    for g in GRADES:
+        if g in truth:
+            expected = recall_score(truth, grades, labels=[g], average=None)[0]
+            assert recall[str(g)] == pytest.approx(expected, abs=SIX_DECIMALS)
+        else:
+            assert recall[str(g)] is None
+
+
+@given(judged)
+@settings(deadline=None)
+def test_sensitivity_and_specificity_are_recall_of_two_or_worse_and_of_three_or_better(rows):
+    truth, grades, scores = columns(rows)
+    measured = measure(truth, grades, scores)
+    for name, positive in (("sensitivity", True), ("specificity", False)):
+        given_so = [(g <= 2) == positive for t, g in zip(truth, grades, strict=True) if (t <= 2) == positive]
+        expected = sum(given_so) / len(given_so) if given_so else None
+        assert measured[name] == pytest.approx(expected, abs=SIX_DECIMALS)
+
+
+def test_sensitivity_and_specificity_by_hand():
+    truth = np.array([1, 1, 2, 2, 3, 4, 5, 5, 5])
+    grades = np.array([1, 2, 1, 3, 2, 4, 5, 3, 4])
+    measured = measure(truth, grades, grades.astype(float))
+    assert (measured["sensitivity"], measured["specificity"]) == (0.75, 0.8)
+
+
+@given(judged)
+@settings(deadline=None)
+def test_values_and_intervals_are_plain_json(rows):
+    truth, grades, scores = columns(rows)
+    bounds = intervals(truth, grades, scores, np.arange(len(rows)), resamples=100, seed=1)
+    for values in (measure(truth, grades, scores), bounds):
+        assert json.loads(json.dumps(values, allow_nan=False)) == values
+
+
+@given(judged, st.data())
+@settings(deadline=None)
+def test_low_is_not_over_high_and_only_what_exists_in_no_resample_is_none(rows, data):
+    specimens = data.draw(st.lists(st.sampled_from("abc"), min_size=len(rows), max_size=len(rows)))
+    truth, grades, scores = columns(rows)
+    bounds = intervals(truth, grades, scores, np.array(specimens), resamples=100, seed=3)
+    assert list(bounds) == list(flat(measure(truth, grades, scores)))
+    for low, high in bounds.values():
+        assert (low is None) == (high is None)
+        assert low is None or low <= high
+    for g in GRADES:
+        assert (bounds[f"recall.{g}"] == [None, None]) == (g not in truth)
+
+
+def test_intervals_are_the_same_for_a_seed_and_others_for_another():
+    data = simulated(60, per_specimen=2)
+    first, again, other = (intervals(*data, resamples=200, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_intervals_contain_the_point_value_and_are_no_points():
+    data = simulated(200, per_specimen=2)
+    point = flat(measure(*data[:3]))
+    for name, (low, high) in intervals(*data, resamples=1000, seed=4).items():
+        assert low <= point[name] <= high, name
+        assert low < high, name
+
+
+def test_a_resample_is_its_specimens_photographs_literally_repeated():
+    truth, grades, scores, specimens = columns(
+        [(1, 1, 1.2, "a"), (2, 3, 3.0, "a"), (3, 2, 2.4, "b"), (3, 3, 3.3, "c"), (5, 5, 4.6, "c")]
+    )
+    possible = []
+    for drawn in product("abc", repeat=3):
+        rows = np.concatenate([np.flatnonzero(specimens == specimen) for specimen in drawn])
+        possible.append(flat(measure(truth[rows], grades[rows], scores[rows])))
+    seen = []
+    for seed in range(60):
+        # The 2.5th and 97.5th percentiles of a single resample are its value.
+        bounds = intervals(truth, grades, scores, specimens, resamples=1, seed=seed)
+        matching = [
+            number
+            for number, values in enumerate(possible)
+            if bounds
+            == {name: pytest.approx([value] * 2, abs=SIX_DECIMALS) for name, value in values.items()}
+        ]
+        assert matching, f"seed {seed}: no draw of three specimens gives {bounds}"
+        seen += matching
+    assert set(seen) == set(range(len(possible))), "some draw never comes"
+
+
+@pytest.mark.parametrize("copies", [2, 7])
+def test_copies_of_a_specimens_photograph_do_not_narrow_the_intervals(copies):
+    data = simulated(40, per_specimen=1)
+    once = intervals(*data, resamples=300, seed=8)
+    repeated = intervals(*(np.repeat(column, copies) for column in data), resamples=300, seed=8)
+    for name, bounds in once.items():
+        assert repeated[name] == pytest.approx(bounds, abs=SIX_DECIMALS)

@@ -1,0 +1,115 @@
+"""Partitions and soft scores: drawn from the specimen, the content and the seed, and nothing else."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kstest
+
+from sabi.partition import PARTITIONS, partition_of, soft_score, specimen_of, uniform
+
+SEEDS = st.integers(0, 2**32 - 1)
+SPECIMENS = [f"specimen{number:03d}" for number in range(1, 401)]
+SHIPPED = "_(specimen[0-9]+)-"
+
+
+def shares(draw):
+    test = draw(st.floats(0.01, 0.9))
+    return test, draw(st.floats(0.01, 0.99 - test, exclude_max=True))
+
+
+@given(st.lists(st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.integers())))
+def test_uniform_is_in_0_to_1_and_pure(parts):
+    assert 0 <= uniform(*parts) < 1
+    assert uniform(*parts) == uniform(*parts)
+
+
+def test_uniform_is_uniform_and_independent_from_seed_to_seed():
+    drawn = np.array([[uniform("partition", seed, name) for name in SPECIMENS] for seed in range(10)])
+    assert kstest(drawn.ravel(), "uniform").pvalue > 0.01
+    assert np.abs(np.corrcoef(drawn) - np.eye(10)).max() < 0.2
+
+
+def test_uniform_keeps_its_parts_apart_and_its_value_for_ever():
+    """Another value would move specimens out of the test part of a user who updates."""
+    assert uniform("ab", "c") != uniform("a", "bc")
+    # The first 8 bytes of SHA-256 of "partition\x1f102\x1fspecimen001", shifted right by 11, over 2**53.
+    assert uniform("partition", 102, "specimen001") == 0.5397283914581054
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.2, 0.2), (0.1, 0.3), (0.05, 0.9)])
+def test_partitions_get_about_their_shares(validation, test):
+    names = [f"{name}-{k}" for name in SPECIMENS for k in range(10)]
+    parts = [partition_of(name, seed=1, validation=validation, test=test) for name in names]
+    counts = [parts.count(part) / len(names) for part in PARTITIONS]
+    # Three standard deviations of 4000 draws are at most 0.024.
+    assert counts == pytest.approx([1 - validation - test, validation, test], abs=0.024)
+
+
+@given(seed=SEEDS, name=st.text(st.characters(exclude_categories=["Cs"])), data=st.data())
+def test_enlarging_the_test_share_takes_from_the_others_and_gives_nothing_back(seed, name, data):
+    """test, validation, train lie in this order on one line: a longer test only pushes along it."""
+    test, validation = shares(data.draw)
+    more = data.draw(st.floats(0, 0.99 - test - validation))
+    line = ("test", "validation", "train")
+    before = partition_of(name, seed=seed, validation=validation, test=test)
+    after = partition_of(name, seed=seed, validation=validation, test=test + more)
+    assert line.index(after) <= line.index(before)
+    if partition_of(name, seed=seed, validation=validation + more, test=test) != before:
+        assert before == "train"
+
+
+def test_only_border_specimens_move():
+    def parts(test):
+        return [partition_of(name, seed=3, validation=0.2, test=test) for name in SPECIMENS]
+
+    moved = sum(a != b for a, b in zip(parts(0.20), parts(0.22), strict=True))
+    assert 0 < moved < 0.08 * len(SPECIMENS)  # two borders of 0.02 each, and chance
+
+
+def test_another_seed_shares_out_anew():
+    first, second = (
+        [partition_of(name, seed=seed, validation=0.3, test=0.3) for name in SPECIMENS] for seed in (1, 2)
+    )
+    assert 0.5 < np.mean(np.array(first) != np.array(second)) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "specimen"),
+    [
+        ("3_specimen07-2.jpg", SHIPPED, "specimen07"),
+        ("bridge/3_specimen07-2.jpg", SHIPPED, "specimen07"),
+        ("3_sample07-2.jpg", SHIPPED, "sample07-2"),
+        ("bridge/north/3_a.b.jpg", SHIPPED, "bridge/north/a.b"),
+        ("bridge.1/3_a.jpg", SHIPPED, "bridge.1/a"),
+        ("bridge/3_a.jpg", "^([^/]+)/", "bridge"),
+        ("3_a.jpg", "_(x*)", "a"),  # an empty group is no name
+        ("3_a.jpg", "(x)|a", "a"),  # nor is one that took no part
+        ("3_橋-1.jpg", "_(.+)-", "橋"),
+    ],
+)
+def test_the_specimen_is_the_pattern_s_group_or_the_path_without_grade_and_suffix(path, pattern, specimen):
+    assert specimen_of(path, pattern) == specimen
+
+
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0")),
+    grades=st.lists(st.integers(1, 5), min_size=2, max_size=2),
+    suffixes=st.lists(st.sampled_from(["jpg", "JPEG", "png"]), min_size=2, max_size=2),
+)
+def test_neither_grade_nor_suffix_makes_another_specimen(name, grades, suffixes):
+    """Otherwise a photograph and its regraded copy could stand on both sides."""
+    paths = [f"bridge/{grade}_{name}.{suffix}" for grade, suffix in zip(grades, suffixes, strict=True)]
+    assert len({specimen_of(path, SHIPPED) for path in paths}) == 1
+
+
+@given(seed=SEEDS, sha=st.text("0123456789abcdef"), grade=st.integers(1, 5), half_width=st.floats(0, 0.499))
+def test_a_soft_score_is_within_half_a_width_of_its_grade(seed, sha, grade, half_width):
+    score = soft_score(grade, sha, seed=seed, half_width=half_width)
+    assert abs(score - grade) <= half_width + 1e-12
+    assert score == soft_score(grade, sha, seed=seed, half_width=half_width)
+
+
+def test_soft_scores_spread_evenly_over_the_width():
+    scores = [soft_score(3, name, seed=9, half_width=0.2) for name in SPECIMENS]
+    assert kstest(scores, "uniform", args=(2.8, 0.4)).pvalue > 0.01

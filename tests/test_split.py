@@ -1,0 +1,260 @@
+"""The manifest is a pure function of each photograph: nothing moves because of what else is there."""
+
+import functools
+import json
+import os
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sabi.errors import InputError
+from sabi.manifest import MANIFEST, REJECTED, TEXT, read_table, write_table
+from sabi.params import SoftScore, Split, load
+from sabi.partition import PARTITIONS
+from sabi.photographs import DRAWING_MARK, find, printable
+from stages.split import SUMMARY, check_enough, main, split
+
+
+def params(outside="clip", half_width=0.2, **changes):
+    values = {"seed": 1, "specimen": "_(specimen[0-9]+)-", "validation": 0.2, "test": 0.2}
+    values |= {"min_side": 1, "max_megapixels": 1.0}
+    soft_score = SoftScore(outside=outside, half_width=half_width)
+    return Split(**values | {"soft_score": soft_score} | changes)
+
+
+def write(file: Path, picture: int, **options) -> None:
+    """An image of 6 x 6 pixels that only `picture` decides."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(picture).integers(0, 256, (6, 6, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "PNG", **options)
+
+
+# 40 photographs of 10 specimens, most of which have several grades.
+POOL = [
+    f"{['', 'bridge/', '橋/'][k % 3]}{1 + (k * 7 // 3) % 5}_specimen{k % 10:02d}-{k}.{['png', 'JPG'][k % 2]}"
+    for k in range(40)
+]
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pool")
+    for picture, path in enumerate(POOL):
+        write(folder / path, picture)
+
+    @functools.cache
+    def whole(seed):
+        return split(folder, params(seed=seed))[0]
+
+    return folder, whole
+
+
+@settings(deadline=None, max_examples=40)
+@given(paths=st.lists(st.sampled_from(POOL), unique=True), seed=st.integers(0, 5))
+def test_no_photograph_moves_when_others_come_or_go_whatever_their_order_on_disk(pool, paths, seed):
+    folder, whole = pool
+    with tempfile.TemporaryDirectory(dir=folder.parent) as some:
+        for path in paths:
+            (Path(some) / path).parent.mkdir(exist_ok=True)
+            os.link(folder / path, Path(some) / path)
+        manifest, rejected, drawings = split(Path(some), params(seed=seed))
+    expected = whole(seed)[whole(seed).path.isin(paths)]
+    assert manifest.to_dict("records") == expected.to_dict("records")
+    assert rejected.empty and drawings == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_specimen_is_in_one_partition_and_a_soft_score_near_its_grade(pool, seed):
+    manifest = pool[1](seed)
+    assert manifest.path.tolist() == sorted(POOL)
+    assert manifest.groupby("specimen").partition.nunique().eq(1).all()
+    assert manifest.partition.isin(PARTITIONS).all()
+    assert manifest.soft_score.between(1, 5).all()
+    assert (manifest.soft_score - manifest.grade).abs().max() <= 0.2
+    assert manifest.soft_score.nunique() > 20
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 5), st.integers(0, 3), st.integers(0, 4)),
+        max_size=9,
+        unique_by=lambda f: f[:2],
+    )
+)
+def test_equal_pixels_are_used_once_or_if_graded_differently_not_at_all(files):
+    """Each file is (grade, specimen, picture); the files' bytes differ even where pixels do not."""
+    with tempfile.TemporaryDirectory() as folder:
+        grades_of, paths_of = defaultdict(set), defaultdict(list)
+        for number, (grade, specimen, picture) in enumerate(files):
+            path = f"{grade}_specimen{specimen}-.png"
+            write(Path(folder) / path, picture, compress_level=number)
+            grades_of[picture].add(grade)
+            paths_of[picture].append(path)
+        manifest, rejected, _ = split(Path(folder), params())
+    used = {min(paths_of[picture]) for picture, grades in grades_of.items() if len(grades) == 1}
+    assert set(manifest.path) == used
+    assert sorted([*manifest.path, *rejected.path]) == sorted(
+        path for paths in paths_of.values() for path in paths
+    )
+    reasons = dict(zip(rejected.path, rejected.reason, strict=True))
+    for picture, paths in paths_of.items():
+        for path in set(paths) - used:
+            word = "same pixels as" if len(grades_of[picture]) == 1 else "same pixels under another grade"
+            assert reasons[path].startswith(word)
+            assert any(other in reasons[path] for other in paths if other != path)
+
+
+def test_every_file_is_in_exactly_one_of_manifest_and_rejected(tmp_path):
+    good = ["3_specimen1-1.png", "bridge/4_specimen2-1.JPEG", '5_it\'s, "so".png', "3_folder.png/2_in.png"]
+    for picture, path in enumerate(good):
+        write(tmp_path / path, picture)
+    write(tmp_path / "7_wrong grade.png", 90)
+    write(tmp_path / "4_specimen1-copy.png", 0)  # makes the first good one doubtful
+    write(tmp_path / os.fsdecode(b"3_\xff.png"), 91)
+    (tmp_path / "notes.txt").write_text("rust")
+    (tmp_path / "3_empty.jpg").touch()
+    (tmp_path / "3_text.jpg").write_text("rust")
+    (tmp_path / "3_link.jpg").symlink_to(tmp_path / "gone.jpg")
+    manifest, rejected, _ = split(tmp_path, params())
+    assert manifest.path.tolist() == sorted(good[1:])
+    assert not set(manifest.path) & set(rejected.path)
+    assert sorted([*manifest.path, *rejected.path]) == sorted(printable(path) for path in find(tmp_path))
+    assert rejected.reason.str.len().gt(0).all()
+    assert not rejected.reason.str.contains(str(tmp_path), regex=False).any()
+
+
+def test_limits_of_size_are_those_of_the_parameters(tmp_path):
+    write(tmp_path / "3_a.png", 1)
+    assert len(split(tmp_path, params(min_side=6, max_megapixels=36e-6))[0]) == 1
+    for limits in ({"min_side": 7}, {"max_megapixels": 35e-6}):
+        assert len(split(tmp_path, params(**limits))[1]) == 1
+
+
+def test_dropping_takes_scores_outside_the_scale_from_training_only(pool):
+    clipped, none, _ = split(pool[0], params(half_width=0.45))
+    dropped, rejected, _ = split(pool[0], params("drop", half_width=0.45))
+    outside = clipped.soft_score.isin([1.0, 5.0])
+    training = clipped.partition == "train"
+    assert none.empty and (outside & training).any() and (outside & ~training).any()
+    assert dropped.to_dict("records") == clipped[~(outside & training)].to_dict("records")
+    assert rejected.path.tolist() == clipped.path[outside & training].tolist()
+    assert rejected.reason.str.contains("split.soft_score.outside: drop", regex=False).all()
+
+
+def test_only_drawings_that_are_used_are_counted(tmp_path):
+    write(tmp_path / "3_a.png", 1)
+    for name, colour in (("3_b.jpg", "red"), ("3_b copy.jpg", "red"), ("4_c.jpg", "blue")):
+        Image.new("RGB", (9, 9), colour).save(tmp_path / name, comment=DRAWING_MARK)
+    manifest, rejected, drawings = split(tmp_path, params())
+    assert (len(manifest), len(rejected), drawings) == (3, 1, 2)
+
+
+# Names with control characters never get into a table: see test_names_with_control_characters.
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(TEXTS, min_size=1))
+@example(["007", "NA", "null", "nan", "None", "True", "1e3", "", " a ", "0x1F", "-inf"])
+@example(['it\'s "so", really', "a;b,c", '"', ",", "橋", "\ufeffx"])
+def test_text_comes_back_from_a_table_as_it_was(texts):
+    table = pd.DataFrame(dict.fromkeys(TEXT, texts) | {"soft_score": np.arange(len(texts)) / 3 + 1})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "new" / "table.csv"
+        write_table(table, file)
+        assert read_table(file).to_dict("list") == table.to_dict("list")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("Icon\r", "Icon\\x0d"), ("3_two\nlines.png", "3_two\\x0alines.png")]
+)
+def test_names_with_control_characters_are_rejected_in_one_row(tmp_path, name, shown):
+    """macOS puts a file named Icon and a carriage return into folders."""
+    write(tmp_path / name, 3)
+    _, rejected, _ = split(tmp_path, params())
+    write_table(rejected, tmp_path / "rejected.csv")
+    reason = "its name is not UTF-8 or has control characters; rename it"
+    assert read_table(tmp_path / "rejected.csv").to_dict("records") == [{"path": shown, "reason": reason}]
+
+
+def test_an_empty_table_keeps_its_columns(tmp_path):
+    write_table(pd.DataFrame([], columns=["path", "reason"]), tmp_path / "none.csv")
+    assert read_table(tmp_path / "none.csv").columns.tolist() == ["path", "reason"]
+
+
+@pytest.mark.parametrize(
+    "specimen",
+    ["007", "NA", "null", 'a "b"', "it's", "a, b", "橋 1", "1e5"],
+)
+def test_a_specimen_s_name_survives_the_manifest(tmp_path, specimen):
+    write(tmp_path / f"3_{specimen}-1.png", 1)
+    manifest, rejected, _ = split(tmp_path, params(specimen="_([^/]+)-"))
+    if len(rejected):  # a name may be refused, but is then to be read in the list of those
+        manifest = rejected
+    write_table(manifest, tmp_path / "out.csv")
+    again = read_table(tmp_path / "out.csv")
+    assert again.to_dict("records") == manifest.to_dict("records")
+    assert len(rejected) or again.specimen.tolist() == [specimen]
+
+
+NO_FILES = pd.DataFrame([], columns=["path", "reason"])
+
+
+def table(*left_out):
+    """A manifest with one photograph of every grade in every partition but those left out."""
+    rows = [
+        (f"{g}_{p}.png", "", p, g, p, float(g))
+        for g in range(1, 6)
+        for p in PARTITIONS
+        if (g, p) not in left_out
+    ]
+    return pd.DataFrame(rows, columns=["path", "sha256", "specimen", "grade", "partition", "soft_score"])
+
+
+def test_one_photograph_of_every_grade_in_every_partition_is_enough():
+    assert check_enough(table(), NO_FILES, params()) is None
+
+
+@pytest.mark.parametrize("grade", range(1, 6))
+@pytest.mark.parametrize("part", PARTITIONS)
+def test_a_grade_that_a_partition_lacks_is_named(grade, part):
+    with pytest.raises(InputError) as caught:
+        check_enough(table((grade, part), (3, "test")), NO_FILES, params())
+    message = str(caught.value)
+    assert f"grade {grade} in {part}" in message and "grade 3 in test" in message
+    assert message.count("grade ") == len({(grade, part), (3, "test")})
+    assert "data/raw" in message and "split.seed" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("bad", [None, "notes.txt", "two\nlines.txt"])
+def test_no_usable_photograph_is_one_line_that_names_the_folder_and_the_first_file(tmp_path, bad):
+    if bad:
+        (tmp_path / bad).write_text("rust")
+    manifest, rejected, _ = split(tmp_path, params())
+    with pytest.raises(InputError) as caught:
+        check_enough(manifest, rejected, params())
+    message = str(caught.value)
+    assert "data/raw: no usable photographs" in message and "<grade>_" in message
+    assert len(message.splitlines()) == 1
+    assert not bad or bad.splitlines()[-1] in message
+
+
+def test_the_stage_writes_its_tables_even_where_photographs_are_missing(tmp_path, monkeypatch):
+    """The list of rejected files is what a user needs then."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data/raw/3_a.png", 1)
+    (tmp_path / "data/raw/notes.txt").write_text("rust")
+    shipped = load(Path(__file__).parents[1] / "params.yaml")
+    with pytest.raises(InputError, match="grade 1 in train"):
+        main(shipped.model_copy(update={"split": params()}))
+    assert read_table(MANIFEST).path.tolist() == ["3_a.png"]
+    assert read_table(REJECTED).path.tolist() == ["notes.txt"]
+    assert json.loads(SUMMARY.read_text()) == {"accepted": 1, "rejected": 1, "drawings": 0}

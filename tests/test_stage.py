@@ -1,0 +1,118 @@
+"""How stages start: pinned, without TensorFlow if it is not needed, bad input in one line."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sabi import params, stage
+from sabi.determinism import PINNED
+from sabi.errors import InputError
+from tests.conftest import ROOT
+
+SCRIPTS = ["split", "augment", "train mobilenet", "ensemble", "binning", "evaluate", "report"]
+
+
+def python(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def check_one_line(ended: subprocess.CompletedProcess) -> None:
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1 and ended.stderr.endswith("\n")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_stage_refuses_a_misspelt_parameter_of_any_stage_before_all_work(tmp_path, script):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert text.count("\n  worst:") == 1
+    (tmp_path / "params.yaml").write_text(text.replace("\n  worst:", "\n  wurst:"), encoding="utf-8")
+    ended = python("-m", *f"stages.{script}".split(), folder=tmp_path)
+    check_one_line(ended)
+    assert ended.stderr == "error: params.yaml: report.wurst is not a parameter; did you mean worst?\n"
+    assert ended.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (None, "params.yaml: no such file"),
+        (b"split: [1", "params.yaml: not YAML"),
+        (b"", "params.yaml"),
+        ("# 錆".encode("shift_jis"), "params.yaml"),
+    ],
+    ids=["missing", "not YAML", "empty", "not UTF-8"],
+)
+def test_a_broken_parameter_file_is_one_line_that_names_it(tmp_path, content, named):
+    if content is not None:
+        (tmp_path / "params.yaml").write_bytes(content)
+    ended = python("-m", "stages.split", folder=tmp_path)
+    check_one_line(ended)
+    assert ended.stderr.startswith(f"error: {named}")
+
+
+def test_bad_input_found_by_the_work_itself_ends_in_one_line_too(tmp_path):
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    ended = python("-m", "stages.split", folder=tmp_path)
+    assert ended.returncode == 1
+    # What is above it is the progress bar.
+    assert ended.stderr.splitlines()[-1].startswith("error: data/raw: no usable photographs")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_stage_gets_the_checked_parameters(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    got = []
+    stage.run(got.append)
+    assert got == [params.load(ROOT / "params.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("raised", "ends", "code"),
+    [
+        (InputError("data/raw: wrong"), SystemExit, "error: data/raw: wrong"),
+        (KeyboardInterrupt(), SystemExit, 130),
+        (ValueError("a mistake of the program's"), ValueError, None),
+    ],
+)
+def test_only_bad_input_and_interrupts_are_turned_into_exits(monkeypatch, capsys, raised, ends, code):
+    def main(_):
+        raise raised
+
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ends) as caught:
+        stage.run(main)
+    assert getattr(caught.value, "code", None) == code
+    assert capsys.readouterr().err.startswith("interrupted" if code == 130 else "")
+
+
+def test_no_stage_but_train_loads_tensorflow_to_start():
+    modules = [f"stages.{script}" for script in SCRIPTS if not script.startswith("train")]
+    code = "import importlib, sys\nfor module in sys.argv[1:]:\n    importlib.import_module(module)\n"
+    code += "    print(module, 'tensorflow' in sys.modules or 'keras' in sys.modules)"
+    ended = python("-c", code, *modules)
+    assert ended.stdout.splitlines() == [f"{module} False" for module in modules], ended.stderr
+
+
+def test_the_pinned_environment_overrides_the_users_values():
+    code = "import stages, json, os; print(json.dumps(dict(os.environ)))"
+    ended = python("-c", code, **dict.fromkeys(PINNED, "8"), TF_NUM_INTRAOP_THREADS="3")
+    seen = json.loads(ended.stdout)
+    assert {name: seen[name] for name in PINNED} == PINNED
+    assert (seen["OPENBLAS_NUM_THREADS"], seen["CUDA_VISIBLE_DEVICES"]) == ("1", "-1")
+    assert seen["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert ended.stderr == ""
+
+
+def test_it_is_told_when_numpy_was_loaded_before_the_pins():
+    code = "import numpy, stages"
+    assert "RuntimeWarning: numpy was imported before sabi" in python("-c", code, OMP_NUM_THREADS="8").stderr
+    assert python("-c", code).stderr == "", "settings that are right already need no warning"

@@ -1,0 +1,267 @@
+"""Records in MLflow, in real SQLite stores."""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from sabi import params, tracking
+from sabi.errors import InputError
+from tests.conftest import ROOT, commit, shell
+
+PARAMS = params.load(ROOT / "params.yaml")
+METRICS = {
+    "ensemble": {"kappa": 0.8, "recall": {"1": 0.5}},
+    "mobilenet": {"kappa": 0.7, "recall": {"1": 0.4}},
+}
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory) -> Path:
+    """A store as MLflow itself makes it, without runs; making one takes over a second."""
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    """A git repository with one commit and a `.dvc` folder; the working directory."""
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "DVC_", "MLFLOW_")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "repository"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / "input").write_bytes(b"photographs")
+    (folder / ".gitignore").write_text("/mlflow.db*\n/mlartifacts/\n")
+    shell("git init -q && git config user.name sabi && git config user.email sabi@example.org", folder)
+    commit(folder, "first")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def root(repository, empty_database, monkeypatch) -> Path:
+    """The repository with a store in it, named by DVC_ROOT as DVC does."""
+    shutil.copyfile(empty_database, repository / "mlflow.db")
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    return repository
+
+
+def client(root: Path) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+
+
+def runs(root: Path) -> list:
+    """All runs, the newest first."""
+    experiment = client(root).get_experiment_by_name("sabi")
+    return client(root).search_runs([experiment.experiment_id]) if experiment else []
+
+
+def record(values=METRICS, chosen=PARAMS, artifacts=()) -> bool:
+    return tracking.record_result(chosen, [Path("input")], values, artifacts)
+
+
+def test_a_training_tells_its_parameters_steps_and_end(root):
+    with tracking.training("mobilenet", PARAMS) as log:
+        assert [run.info.status for run in runs(root)] == ["RUNNING"]
+        for step, error in enumerate([0.9, 0.6, 0.7]):
+            log.step(step, {"validation_mae": error})
+        log.metrics({"validation_mae": 0.6, "best_step": 1})
+    [run] = runs(root)
+    assert (run.info.run_name, run.info.status) == ("train mobilenet", "FINISHED")
+    history = client(root).get_metric_history(run.info.run_id, "validation_mae")
+    assert [(point.step, point.value) for point in history] == [(0, 0.9), (1, 0.6), (2, 0.7)]
+    assert run.data.metrics["final.validation_mae"] == 0.6
+    assert run.data.metrics["final.best_step"] == 1
+    assert run.data.metrics["seconds"] >= 0
+    assert run.data.tags["sabi.kind"] == "training"
+    assert run.data.tags["sabi.member"] == "mobilenet"
+    chosen = {"train": PARAMS.train.model_dump(), "network": PARAMS.networks.mobilenet.model_dump()}
+    assert run.data.params == {name: str(value) for name, value in tracking.flat(chosen)}
+    assert run.data.params["train.ridge.folds"] == str(PARAMS.train.ridge.folds)
+
+
+def test_a_run_tells_commit_versions_and_the_experiment_of_dvc(root, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "rusty-hinge")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
+    head = shell("git rev-parse HEAD", root).strip()
+    for uncommitted in (False, True):
+        if uncommitted:
+            (root / ".gitignore").write_text("/mlflow.db*\n")
+        with tracking.training("densenet", PARAMS):
+            pass
+        tags = runs(root)[0].data.tags
+        assert tags["mlflow.source.git.commit"] == head
+        assert tags["git.uncommitted"] == str(uncommitted)
+    assert (tags["dvc.experiment"], tags["dvc.baseline"]) == ("rusty-hinge", "0123abc")
+    assert tags["python"] == ".".join(map(str, sys.version_info[:3]))
+    for package in ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "mlflow"):
+        assert tags[f"version.{package}"] == version(package)
+    assert {"threads", "machine"} <= tags.keys()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ValueError("no photographs\nat all"), "FAILED"),
+        (InputError("x" * 9000), "FAILED"),
+        (SystemExit(3), "FAILED"),
+        (KeyboardInterrupt(), "KILLED"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(root, error, status):
+    with pytest.raises(type(error)) as caught, tracking.training("mobilenet", PARAMS) as log:
+        log.step(0, {"loss": 1.0})
+        raise error
+    assert caught.value is error
+    [run] = runs(root)
+    assert run.info.status == status
+    assert run.info.end_time is not None
+    assert run.data.tags["sabi.error"] == repr(error)[:500]
+    assert run.data.metrics == {"loss": 1.0}
+
+
+def test_a_result_is_recorded_with_metrics_parameters_and_report(root):
+    (root / "report.html").write_text("錆")
+    assert record(artifacts=[Path("report.html")])
+    [run] = runs(root)
+    assert (run.info.run_name, run.info.status) == ("dvc repro", "FINISHED")
+    assert run.data.tags["sabi.kind"] == "result"
+    expected = {"kappa": 0.8, "recall.1": 0.5, "mobilenet.kappa": 0.7, "mobilenet.recall.1": 0.4}
+    assert run.data.metrics == expected
+    assert run.data.params == {name: str(value) for name, value in tracking.flat(PARAMS.model_dump())}
+    [page] = (root / "mlartifacts").rglob("report.html")
+    assert page.read_text() == "錆"
+
+
+def test_a_result_has_the_name_of_the_experiment_of_dvc(root, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "rusty-hinge")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
+    record()
+    assert [run.info.run_name for run in runs(root)] == ["rusty-hinge"]
+
+
+def test_the_same_result_is_recorded_once_and_a_changed_one_again(root):
+    assert [record(), record()] == [True, False]
+    (root / "input").write_bytes(b"photographS")
+    assert [record(), record()] == [True, False]
+    other = PARAMS.model_copy(update={"report": params.Report(worst=PARAMS.report.worst + 1)})
+    assert [record(chosen=other), record(chosen=other)] == [True, False]
+    (root / "input").write_bytes(b"photographs")
+    assert not record()
+    assert len(runs(root)) == 3
+
+
+def test_a_training_is_not_taken_for_a_result(root):
+    with tracking.training("mobilenet", PARAMS):
+        pass
+    assert record()
+    assert len(runs(root)) == 2
+
+
+def test_a_metric_that_does_not_exist_is_left_out(root):
+    values = {"kappa": None, "mae": 0.3, "recall": {"1": None, "2": 0.5}}
+    assert record({"ensemble": values, "mobilenet": values})
+    [run] = runs(root)
+    assert run.info.status == "FINISHED"
+    expected = {"mae": 0.3, "recall.2": 0.5, "mobilenet.mae": 0.3, "mobilenet.recall.2": 0.5}
+    assert run.data.metrics == expected
+
+
+def test_a_result_that_was_recorded_by_half_is_recorded_by_the_next_run(root):
+    report = root / "report.html"
+    with pytest.raises(OSError):
+        record(artifacts=[report])
+    report.write_text("there now")
+    assert record(artifacts=[report])
+    assert not record(artifacts=[report])
+    finished = [run for run in runs(root) if run.info.status == "FINISHED"]
+    assert len(finished) == 1
+    assert [page.read_text() for page in (root / "mlartifacts").rglob("report.html")] == ["there now"]
+
+
+@pytest.mark.parametrize("below", [".", "data/members"])
+def test_without_dvc_the_store_is_in_the_nearest_folder_up_that_has_dvc(root, monkeypatch, below):
+    monkeypatch.delenv("DVC_ROOT")
+    (root / below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(root / below)
+    with tracking.training("mobilenet", PARAMS):
+        pass
+    assert len(runs(root)) == 1
+    assert tracking.repository_root() == root
+
+
+def test_dvc_root_leads_from_a_copy_of_the_repository_to_the_real_one(root, tmp_path, monkeypatch):
+    (tmp_path / "copy/.dvc").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "copy")
+    with tracking.training("mobilenet", PARAMS):
+        pass
+    assert len(runs(root)) == 1
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == [".dvc"]
+
+
+def test_mlflow_tracking_uri_overrides_the_repositorys_store(root, tmp_path, empty_database, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copyfile(empty_database, tmp_path / "elsewhere/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/elsewhere/mlflow.db")
+    assert record()
+    assert (len(runs(tmp_path / "elsewhere")), len(runs(root))) == (1, 0)
+
+
+def test_an_empty_mlflow_tracking_uri_is_none(root, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert record()
+    assert len(runs(root)) == 1
+
+
+def test_outside_a_git_repository_runs_are_recorded_too(root):
+    shutil.rmtree(root / ".git")
+    assert record()
+    assert not runs(root)[0].data.tags.get("mlflow.source.git.commit")
+
+
+BROKEN = {
+    "no database": "sqlite:///{root}/input",
+    "below a file": "sqlite:///{root}/input/mlflow.db",
+    "no such scheme": "rust://127.0.0.1",
+}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [*BROKEN.values(), pytest.param("http://127.0.0.1:9", marks=pytest.mark.slow)],
+    ids=[*BROKEN, "nothing listens"],
+)
+def test_a_store_that_cannot_be_used_is_told_in_one_line(root, monkeypatch, uri):
+    uri = uri.format(root=root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(InputError) as caught, tracking.training("mobilenet", PARAMS):
+        pytest.fail("the training ran without a store")
+    assert uri in str(caught.value)
+    assert "MLFLOW_TRACKING_URI" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_four_processes_that_open_a_fresh_store_at_once_all_record_and_say_nothing(repository):
+    code = """
+import sys
+from sabi import params, tracking
+with tracking.training("mobilenet", params.load(sys.argv[1])) as log:
+    log.step(0, {"loss": 1.0})
+"""
+    command = [sys.executable, "-c", code, str(ROOT / "params.yaml")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    processes = [subprocess.Popen(command, env=environment, **pipe) for _ in range(4)]
+    printed = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, printed
+    assert [run.info.status for run in runs(repository)] == ["FINISHED"] * 4
+    assert printed == [""] * 4
