@@ -1,6 +1,8 @@
 # What to type: `make repro` for a report, `make test` before a commit. `make help` lists all.
 
 PYTHON ?= python3.11
+# File names are UTF-8 whatever the locale says.
+export PYTHONUTF8 := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
 
@@ -10,6 +12,7 @@ help: ## List the targets
 
 .PHONY: repro
 repro: $(READY) data ## Run what has changed, print the metrics and where the report lies
+	python -m sabi.precheck
 	dvc repro
 	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
 
@@ -39,9 +42,14 @@ $(READY): requirements.lock
 
 .PHONY: mlflow
 mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C
-	mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+	mlflow ui --host 127.0.0.1 --port 5000 \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 .PHONY: lock
 lock: ## Pin the newest versions that fit pyproject.toml in requirements.lock
 	uv pip compile pyproject.toml --extra dev --upgrade --generate-hashes --no-emit-index-url \
 		--quiet --custom-compile-command "make lock" -o requirements.lock
+	@echo "Other versions may give other bits: now 'make setup' and 'dvc repro --force'."
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with exactly the packages of requirements.lock

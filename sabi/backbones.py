@@ -6,7 +6,6 @@ Adding one is an entry in `BACKBONES` (and its name in `sabi/params.py`).
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from sabi.determinism import seed_tensorflow
 from sabi.errors import InputError
 from sabi.params import Pooling
+from sabi.repository import repository_root
 from sabi.sample import calibration_batch
 
 CALIBRATION_PHOTOGRAPHS = 32
@@ -48,7 +48,7 @@ BACKBONES = {
 
 def check_weights(name: str, weights: str) -> None:
     """Raise `InputError` if the file `weights` has Keras's name for `name`, but not its bytes."""
-    file = Path(weights)
+    file = repository_root() / weights
     backbone = BACKBONES[name]
     if file.name == backbone.no_top:
         with file.open("rb") as stream:
@@ -78,7 +78,8 @@ def build(name: str, size: int, weights: str, seed: int) -> Any:
         _calibrate(network, preprocess(name, calibration_batch(size, CALIBRATION_PHOTOGRAPHS, seed)))
         return network
     try:
-        return constructor(include_top=False, weights=weights, input_shape=shape)
+        given = weights if weights == "imagenet" else str(repository_root() / weights)
+        return constructor(include_top=False, weights=given, input_shape=shape)
     except Exception as error:  # Keras raises anything for a failed download or another network's file.
         raise InputError(
             f"weights of {name} = {weights!r} could not be loaded ({' '.join(str(error).split())[:200]}); "

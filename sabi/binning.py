@@ -10,7 +10,12 @@ MIDDLE = (1.5, 2.5, 3.5, 4.5)
 
 
 def to_grades(scores: np.ndarray, thresholds: list[float]) -> np.ndarray:
-    """Grades 1..5 (n,) int of scores (n,): one more than the thresholds at or below the score."""
+    """Grades 1..5 (n,) int of scores (n,): one more than the thresholds at or below the score.
+
+    Raises `ValueError` for a score that is not a number.
+    """
+    if np.isnan(scores).any():
+        raise ValueError("a score is not a number")
     return 1 + np.searchsorted(np.asarray(thresholds), scores, side="right")
 
 

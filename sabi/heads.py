@@ -76,6 +76,15 @@ def _moments(embeddings: np.ndarray, channels: list[int], balance: float) -> tup
     return rows.mean(axis=0), np.where(variance > 1e-12, variance, 1.0) / weight**2
 
 
+def check_folds(specimens: int, params: Train) -> None:
+    """Raise `InputError` if there are fewer specimens to train on than folds."""
+    if specimens < params.ridge.folds:
+        raise InputError(
+            f"train.ridge.folds = {params.ridge.folds}: only {specimens} specimens to train on; "
+            "add photographs of more specimens or use fewer folds"
+        )
+
+
 def fit_ridge(
     embeddings: np.ndarray,
     scores: np.ndarray,
@@ -85,14 +94,14 @@ def fit_ridge(
     params: Train,
     log: Callable[[int, dict[str, float]], None],
 ) -> tuple[Any, pd.DataFrame, int]:
-    """Ridge regression of `scores` (n,) on standardised `embeddings` (n, features).
+    """Ridge regression of `scores` (n,) float on standardised `embeddings` (n, features) float32.
 
     `channels` are the embedder's; `params.pooling.balance` weighs its maps.
 
     The penalty has the least mean squared error in a cross-validation whose
-    folds keep a group (`groups`, one per row: the specimen) together, since a
+    folds keep a group (`groups` (n,), the specimens) together, since a
     photograph's copies and its specimen's other photographs would tell the
-    answer. `validation` (embeddings, grades) is only measured.
+    answer. `validation`, embeddings (m, features) and grades (m,), is only measured.
 
     Returns the head, its curve (a row per penalty, strongest first) and the
     step of the penalty chosen. Raises `InputError` if there are fewer groups
@@ -101,11 +110,7 @@ def fit_ridge(
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV, GroupKFold
 
-    if len(set(groups)) < params.ridge.folds:
-        raise InputError(
-            f"train.ridge.folds = {params.ridge.folds}: only {len(set(groups))} specimens to train on; "
-            "add photographs of more specimens or use fewer folds"
-        )
+    check_folds(len(set(groups)), params)
     mean, variance = _moments(embeddings, channels, params.pooling.balance)
     deviation = np.sqrt(variance)
     rows = (embeddings.astype(float) - mean) / deviation
@@ -150,9 +155,9 @@ def _errors(part: str, predicted: np.ndarray, scores: np.ndarray) -> dict[str, f
 
 
 def penalised_loss(margin: float, penalty: float) -> Callable[[Any, Any], Any]:
-    """The wiki's penalising loss: mean of e^2 + penalty * max(0, |e| - margin)^2.
+    """Our form of the wiki's penalising loss: mean of e^2 + penalty * max(0, |e| - margin)^2.
 
-    e is the error in grades. Within `margin` it is the squared error; beyond,
+    The wiki gives none. e is the error in grades. Within `margin` it is the squared error; beyond,
     an error weighs up to 1 + `penalty` times as much, without a jump.
     """
     import keras
@@ -189,7 +194,6 @@ def fit_dense(
     head.compile(
         optimizer=keras.optimizers.Adam(params.learning_rate),
         loss=penalised_loss(params.dense.loss.margin, params.dense.loss.penalty),
-        metrics=["mae"],
         jit_compile=False,
     )
 
@@ -207,11 +211,13 @@ def fit_dense(
     curve = []
 
     def record(epoch: int, logs: dict[str, float]) -> None:
+        # Keras's own averages are of unclipped scores, on training also of a network in motion.
+        train, there = (predict(head, x, batch) for x in (embeddings, validation[0]))
         point = {
             "train_loss": logs["loss"],
-            "train_mae": logs["mae"],
+            "train_mae": float(np.mean(np.abs(train - scores))),
             "validation_loss": logs["val_loss"],
-            "validation_mae": logs["val_mae"],
+            "validation_mae": float(np.mean(np.abs(there - validation[1]))),
         }
         log(epoch, point)
         curve.append({"step": epoch, **point})

@@ -10,7 +10,6 @@ A member's folder, `data/members/<name>`, holds what `train` wrote:
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ import numpy as np
 
 from sabi import backbones, heads
 from sabi.errors import InputError
+from sabi.handover import read_json, write_json
 from sabi.params import Params, Pooling
+from sabi.repository import repository_root
 
 MEMBERS = Path("data/members")
 
@@ -42,7 +43,7 @@ def _sha256(weights: str) -> str | None:
     """SHA-256 of a weights file; None for the weights that have a name."""
     if weights in ("random", "imagenet"):
         return None
-    with Path(weights).open("rb") as stream:
+    with (repository_root() / weights).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -60,14 +61,13 @@ def embedder(description: dict[str, Any]) -> backbones.Embedder:
 
 def save(folder: Path, description: dict[str, Any], head: Any) -> None:
     """Write `model.json` and `head.weights.h5` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    write_json(description, folder / "model.json")
     head.save_weights(folder / "head.weights.h5")
 
 
 def scorer(folder: Path) -> Callable[..., np.ndarray]:
     """A function `(pixels, label)` from (n, size, size, 3) uint8 to scores (n,) in 1..5."""
-    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    description = read_json(folder / "model.json")
     embed = embedder(description)
     head = heads.build(description["head"])
     head.load_weights(folder / "head.weights.h5")

@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field
 
 from sabi.errors import InputError
+from sabi.repository import repository_root
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -68,8 +69,8 @@ class Split(Section):
 
 class Augment(Section):
     seed: Seed
-    # All three backbones of keras.applications refuse sides under 32.
-    size: Annotated[int, Field(ge=32, le=1024)]
+    # The backbones halve the side five times; on other sides they round it differently.
+    size: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
     copies: Annotated[int, Field(ge=0)]
     flip: bool
     rotation: Annotated[float, Field(ge=0, le=180)]
@@ -110,7 +111,7 @@ class Train(Section):
     dense: Dense
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
     patience: Count
 
 
@@ -121,8 +122,16 @@ class Network(Section):
     @pydantic.field_validator("weights")
     @classmethod
     def _named_or_there(cls, weights: str) -> str:
-        if weights not in ("random", "imagenet") and not Path(weights).is_file():
-            raise ValueError("no such file; allowed: random, imagenet, the path of a Keras no-top file")
+        if weights in ("random", "imagenet"):
+            return weights
+        if Path(weights).is_absolute():
+            # It would be part of the outputs, which are to be the same on every machine.
+            raise ValueError("not an absolute path; put the file into the repository's folder")
+        if not (repository_root() / weights).is_file():
+            raise ValueError(
+                "no such file; allowed: random, imagenet, or a Keras no-top file, its path from the "
+                "repository's root"
+            )
         return weights
 
 

@@ -19,8 +19,8 @@ def uniform(*parts: object) -> float:
 def specimen_of(path: str, pattern: str) -> str:
     """The piece of steel in a photograph: the group of `pattern` found in its path.
 
-    A path that does not match is a specimen of its own, named by the path
-    without the grade and the suffix.
+    Where it does not match, the path without the grade and the suffix: another
+    grade or file type does not make another piece of steel.
     """
     match = re.search(pattern, path)
     if match and match.group(1):
@@ -32,8 +32,8 @@ def specimen_of(path: str, pattern: str) -> str:
 def partition_of(specimen: str, *, seed: int, validation: float, test: float) -> str:
     """The partition of a specimen, drawn with the shares given.
 
-    The draw does not depend on the shares: enlarging one moves only the
-    specimens at its border.
+    Each specimen's draw in [0, 1) is the same for any shares: test lies at the
+    low end, then validation, then train.
     """
     u = uniform("partition", seed, specimen)
     if u < test:

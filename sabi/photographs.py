@@ -165,5 +165,6 @@ def resized(image: Image.Image, size: int) -> np.ndarray:
 def map_threads(function: Callable[[T], R], items: Iterable[T], label: str) -> list[R]:
     """`[function(item) for item in items]` on all cores with a progress bar; order kept."""
     items = list(items)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Each holds a whole photograph in memory, so not one for each of many cores.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         return list(tqdm(pool.map(function, items), total=len(items), desc=label, unit="photo"))

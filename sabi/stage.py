@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 from sabi import params
+from sabi.determinism import check_machine
 from sabi.errors import InputError
 
 
@@ -14,6 +15,7 @@ def run(main: Callable[[params.Params], None]) -> None:
     when interrupted.
     """
     try:
+        check_machine()
         main(params.load())
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -23,6 +23,7 @@ from typing import Any
 
 from sabi.errors import InputError
 from sabi.params import Params
+from sabi.repository import repository_root
 
 EXPERIMENT = "sabi"
 KIND, FINGERPRINT = "sabi.kind", "sabi.fingerprint"
@@ -50,7 +51,12 @@ class Log:
 @contextmanager
 def training(member: str, params: Params) -> Iterator[Log]:
     """A run "train <member>" that is open while the block runs; its status tells how that ended."""
-    chosen = {"train": params.train.model_dump(), "network": params.networks.model_dump()[member]}
+    chosen = {
+        "split": params.split.model_dump(),
+        "augment": params.augment.model_dump(),
+        "train": params.train.model_dump(),
+        "network": params.networks.model_dump()[member],
+    }
     client, experiment = _store()
     tags = {KIND: "training", "sabi.member": member, **_circumstances()}
     start = time.monotonic()
@@ -93,17 +99,6 @@ def _fingerprint(params: Params, inputs: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def repository_root() -> Path:
-    """The real repository, also from a folder below it and from DVC's copy of it.
-
-    DVC tells in `DVC_ROOT`; by hand it is the nearest folder up that has `.dvc`.
-    """
-    if "DVC_ROOT" in os.environ:
-        return Path(os.environ["DVC_ROOT"])
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
-
-
 def _store() -> tuple[Any, str]:
     """MLflow's client and the id of the experiment, both made if need be."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -127,6 +122,8 @@ def _store() -> tuple[Any, str]:
             client = MlflowClient(tracking_uri=uri)
             experiment = client.get_experiment_by_name(EXPERIMENT)
             if experiment:
+                if experiment.lifecycle_stage == "deleted":  # in MLflow's page: takes no runs until restored
+                    client.restore_experiment(experiment.experiment_id)
                 return client, experiment.experiment_id
             # Artifacts do not follow a local database by themselves; a server decides on its own.
             place = None if uri.startswith("http") else (root / "mlartifacts").as_uri()

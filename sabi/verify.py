@@ -22,8 +22,7 @@ DISTURBED = {
     "PYTHONHASHSEED": "1234",
     "LC_ALL": "C",
     "TZ": "Asia/Tokyo",
-    "TF_NUM_INTRAOP_THREADS": "3",
-    "OMP_NUM_THREADS": "3",
+    "TF_NUM_INTRAOP_THREADS": "8",
 }
 
 

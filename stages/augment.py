@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sabi.augmentation import augmented
-from sabi.manifest import MANIFEST, read_table
+from sabi.handover import MANIFEST, read_table
 from sabi.params import Augment, Params
 from sabi.partition import PARTITIONS
 from sabi.photographs import decode, map_threads, resized

@@ -1,6 +1,5 @@
 """Scores to grades, and photographs without a grade sorted by theirs: `python -m stages.binning`."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pandas as pd
 from sabi import ensembling, members
 from sabi.binning import to_grades, tune_thresholds
 from sabi.grades import GRADES
-from sabi.manifest import MANIFEST, read_table, write_table
+from sabi.handover import MANIFEST, read_json, read_table, write_json, write_table
 from sabi.params import Params
 from sabi.photographs import Unusable, check_name, decode, find, map_threads, printable, resized
 from sabi.stage import run
@@ -37,7 +36,7 @@ def main(params: Params) -> None:
     write_table(tables.pop("ensemble"), OUT / "grades.csv")
     each = [table.assign(member=member) for member, table in tables.items()]
     write_table(pd.concat(each), OUT / "members.csv")
-    (OUT / "thresholds.json").write_text(json.dumps(thresholds, indent=2) + "\n", encoding="utf-8")
+    write_json(thresholds, OUT / "thresholds.json")
     print(f"thresholds of the ensemble: {thresholds['ensemble']}")
     grade_unlabelled(thresholds["ensemble"], params)
 
@@ -80,7 +79,7 @@ def grade_unlabelled(thresholds: list[float], params: Params) -> None:
 
 def score(photographs: list[np.ndarray]) -> np.ndarray:
     """Scores of the ensemble (n,) for photographs of shape (size, size, 3) uint8."""
-    ensemble = json.loads(Path("data/ensemble/ensemble.json").read_text(encoding="utf-8"))
+    ensemble = read_json("data/ensemble/ensemble.json")
     pixels = np.stack(photographs)
     scores = [
         members.scorer(members.MEMBERS / member)(pixels, f"{member}: grade unlabelled")

@@ -1,12 +1,11 @@
 """The members' scores into one per photograph: `python -m stages.ensemble`."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from sabi import ensembling
-from sabi.manifest import MANIFEST, read_table, write_table
+from sabi.handover import MANIFEST, read_table, write_json, write_table
 from sabi.params import Params
 from sabi.stage import run
 
@@ -26,7 +25,7 @@ def main(params: Params) -> None:
     scores_table = combined.assign(score=ensembling.combine(scores, method, weights))
     write_table(scores_table, OUT / "scores.csv")
     made = {"method": method, "weights": dict(zip(params.ensemble.members, weights, strict=True))}
-    (OUT / "ensemble.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    write_json(made, OUT / "ensemble.json")
     print(f"ensemble: {made}")
 
 

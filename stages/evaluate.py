@@ -1,12 +1,11 @@
 """Judges grades on the test partition, draws the maps of embeddings: `python -m stages.evaluate`."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from sabi import projection
-from sabi.manifest import MANIFEST, read_table, write_table
+from sabi.handover import MANIFEST, read_table, write_json, write_table
 from sabi.metrics import intervals, measure
 from sabi.params import Params
 from sabi.stage import run
@@ -43,11 +42,6 @@ def main(params: Params) -> None:
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")
     write_table(maps, OUT / "projections.csv")
-
-
-def write_json(values: dict, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

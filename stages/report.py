@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from pathlib import Path
 
 import jinja2
@@ -12,7 +11,7 @@ from PIL import Image
 
 from sabi import figures, tracking
 from sabi.grades import GRADES
-from sabi.manifest import MANIFEST, REJECTED, read_table
+from sabi.handover import MANIFEST, REJECTED, read_json, read_table
 from sabi.params import Params
 from sabi.partition import PARTITIONS
 from sabi.stage import run
@@ -32,9 +31,9 @@ CARDS = (
 
 def main(params: Params) -> None:
     networks = list(params.networks.model_dump())
-    metrics = {who: load(f"metrics/{who}.json") for who in ("ensemble", *networks)}
-    intervals = load("data/evaluate/intervals.json")
-    summary = load("data/split/summary.json")
+    metrics = {who: read_json(f"metrics/{who}.json") for who in ("ensemble", *networks)}
+    intervals = read_json("data/evaluate/intervals.json")
+    summary = read_json("data/split/summary.json")
     page = render(params, metrics, intervals, summary)
     PAGE.write_text(page, encoding="utf-8")
 
@@ -46,10 +45,6 @@ def main(params: Params) -> None:
     print(f"report: {PAGE}")
 
 
-def load(file: str) -> dict:
-    return json.loads(Path(file).read_text(encoding="utf-8"))
-
-
 def render(params: Params, metrics: dict, intervals: dict, summary: dict) -> str:
     """The page: everything in one file, names from files escaped."""
     manifest = read_table(MANIFEST)
@@ -57,8 +52,8 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict) -> str
     projections = read_table("data/evaluate/projections.csv")
     members = [name for name in metrics if name != "ensemble"]
     curves = {name: read_table(f"data/members/{name}/curve.csv") for name in members}
-    best = {name: load(f"metrics/train/{name}.json")["best_step"] for name in members}
-    thresholds = load("data/grades/thresholds.json")["ensemble"]
+    best = {name: read_json(f"metrics/train/{name}.json")["best_step"] for name in members}
+    thresholds = read_json("data/grades/thresholds.json")["ensemble"]
     actual, predicted, scores = (judged[c].to_numpy() for c in ("actual", "predicted", "score"))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(

@@ -1,6 +1,5 @@
 """Reads data/raw, decides what is used and in which partition: `python -m stages.split`."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 from sabi import partition
 from sabi.errors import InputError
 from sabi.grades import GRADES, HIGHEST, LOWEST
-from sabi.manifest import MANIFEST, REJECTED, write_table
+from sabi.handover import MANIFEST, REJECTED, write_json, write_table
 from sabi.params import Params, Split
 from sabi.photographs import (
     Decoded,
@@ -91,7 +90,7 @@ def _repeated(accepted: dict[str, Decoded], grades: dict[str, int]) -> dict[str,
                 other = others[0] if path == first else first
                 reasons[path] = f"same pixels under another grade: {other}; keep the right one"
         else:
-            reasons |= dict.fromkeys(others, f"same pixels as {first}, which is used")
+            reasons |= dict.fromkeys(others, f"same pixels as {first}; one is enough")
     return reasons
 
 
@@ -124,7 +123,7 @@ def main(params: Params) -> None:
     write_table(manifest, MANIFEST)
     write_table(rejected, REJECTED)
     summary = {"accepted": len(manifest), "rejected": len(rejected), "drawings": drawings}
-    SUMMARY.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_json(summary, SUMMARY)
     counts = manifest.partition.value_counts().to_dict()
     print(f"{len(manifest)} photographs {counts}, {len(rejected)} files rejected")
     check_enough(manifest, rejected, params.split)

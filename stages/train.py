@@ -1,6 +1,5 @@
 """Trains one member on frozen features: `python -m stages.train <network>`."""
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sabi import heads, members, tracking
-from sabi.manifest import MANIFEST, read_table, write_table
+from sabi.backbones import check_weights
+from sabi.errors import InputError
+from sabi.handover import MANIFEST, read_table, write_json, write_table
 from sabi.params import Params
 from sabi.partition import PARTITIONS
 from sabi.stage import run
@@ -21,6 +22,11 @@ METRICS = Path("metrics/train")
 def main(name: str, params: Params) -> None:
     manifest = read_table(MANIFEST)
     rows = {part: manifest[manifest.partition == part] for part in PARTITIONS}
+    # What can be wrong with any member's training is said before the first one starts.
+    for network in params.networks.model_dump().values():
+        check_weights(network["backbone"], network["weights"])
+    if params.train.head == "ridge":
+        heads.check_folds(rows["train"].specimen.nunique(), params.train)
     description = members.describe(name, params)
 
     with tracking.training(name, params) as log:
@@ -39,6 +45,10 @@ def main(name: str, params: Params) -> None:
         else:
             fitted = heads.fit_dense(inputs, scores, validation, embed.channels, params.train, log.step)
         head, curve, best = fitted
+        if not np.isfinite(curve.to_numpy()).all():
+            raise InputError(
+                f"train.learning_rate = {params.train.learning_rate}: training diverged; use a smaller one"
+            )
 
         predictions = pd.concat(
             rows[part][["path", "partition"]].assign(
@@ -60,8 +70,7 @@ def main(name: str, params: Params) -> None:
     write_table(curve, folder / "curve.csv")
     write_table(predictions, folder / "predictions.csv")
     np.save(folder / "embeddings.npy", in_manifest_order(manifest, embeddings))
-    METRICS.mkdir(parents=True, exist_ok=True)
-    (METRICS / f"{name}.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(metrics, METRICS / f"{name}.json")
     print(f"{name}: {metrics}")
 
 

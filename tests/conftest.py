@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-REAL = ROOT.parent / "shared" / "real" / "leaf-rust"
 # Side 32 and few photographs: a whole run in a minute or two.
 TINY = {
     "augment": {"size": 32},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sabi.augmentation import augmented
-from sabi.manifest import MANIFEST, write_table
+from sabi.handover import MANIFEST, write_table
 from sabi.params import Augment, load
 from sabi.photographs import decode, resized
 from stages.augment import OUT, RAW, main

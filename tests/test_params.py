@@ -229,7 +229,7 @@ def test_no_number_is_infinite_or_nan(complaint, name, wrong):
         ),
         ("ensemble.members", ["densenet", "densenet"], "names a member twice"),
         ("networks.densenet.backbone", "ResNet50", "'EfficientNetV2S', 'DenseNet121' or 'MobileNetV3Large'"),
-        ("networks.densenet.weights", "no/such.h5", "no such file; allowed: random, imagenet, the path"),
+        ("networks.densenet.weights", "no/such.h5", "no such file; allowed: random, imagenet, or a Keras"),
         ("networks.densenet.weights", "", "networks.densenet.weights = ''"),
         ("networks.densenet.weights", ".", "no such file"),
         ("networks.densenet.weights", "Imagenet", "no such file"),
@@ -250,10 +250,20 @@ def test_a_value_not_allowed_is_told_with_what_is(complaint, name, value, said):
     assert name.split(".")[-1] in message
 
 
-def test_a_weights_file_that_is_there_is_accepted(check, tmp_path):
-    file = tmp_path / "重み.h5"
-    file.write_bytes(b"")
-    assert check(variant("networks.mobilenet.weights", str(file))).networks.mobilenet.weights == str(file)
+def test_a_weights_file_of_the_repository_is_accepted_by_its_path_from_the_root(check, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/重み.h5").write_bytes(b"")
+    chosen = check(variant("networks.mobilenet.weights", "weights/重み.h5"))
+    assert chosen.networks.mobilenet.weights == "weights/重み.h5"
+    with pytest.raises(InputError, match="not an absolute path"):
+        check(variant("networks.mobilenet.weights", str(tmp_path / "weights/重み.h5")))
+
+
+@pytest.mark.parametrize("size", [100, 150, 240])
+def test_sides_on_which_networks_would_lose_a_resolution_are_refused(check, size):
+    with pytest.raises(InputError, match="multiple of 32"):
+        check(variant("augment.size", size))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sabi.errors import InputError
-from sabi.manifest import MANIFEST, REJECTED, TEXT, read_table, write_table
+from sabi.handover import MANIFEST, REJECTED, TEXT, read_table, write_table
 from sabi.params import SoftScore, Split, load
 from sabi.partition import PARTITIONS
 from sabi.photographs import DRAWING_MARK, find, printable

@@ -116,3 +116,15 @@ def test_it_is_told_when_numpy_was_loaded_before_the_pins():
     code = "import numpy, stages"
     assert "RuntimeWarning: numpy was imported before sabi" in python("-c", code, OMP_NUM_THREADS="8").stderr
     assert python("-c", code).stderr == "", "settings that are right already need no warning"
+
+
+def test_file_names_that_are_not_utf8_stop_a_stage_with_the_way_out(tmp_path):
+    """As under a locale like ja_JP.EUC-JP."""
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    code = (
+        "import sys; sys.getfilesystemencoding = lambda: 'euc_jp'; import runpy; "
+        "runpy.run_module('stages.split', run_name='__main__')"
+    )
+    ended = python("-c", code, folder=tmp_path)
+    check_one_line(ended)
+    assert "run `export PYTHONUTF8=1` first" in ended.stderr

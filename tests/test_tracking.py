@@ -82,9 +82,19 @@ def test_a_training_tells_its_parameters_steps_and_end(root):
     assert run.data.metrics["seconds"] >= 0
     assert run.data.tags["sabi.kind"] == "training"
     assert run.data.tags["sabi.member"] == "mobilenet"
-    chosen = {"train": PARAMS.train.model_dump(), "network": PARAMS.networks.mobilenet.model_dump()}
+    chosen = PARAMS.model_dump(include={"split", "augment", "train"})
+    chosen["network"] = PARAMS.networks.mobilenet.model_dump()
     assert run.data.params == {name: str(value) for name, value in tracking.flat(chosen)}
     assert run.data.params["train.ridge.folds"] == str(PARAMS.train.ridge.folds)
+
+
+def test_an_experiment_deleted_in_mlflows_page_is_taken_up_again(root):
+    record()
+    experiment = client(root).get_experiment_by_name("sabi")
+    client(root).delete_experiment(experiment.experiment_id)
+    with tracking.training("mobilenet", PARAMS):
+        pass
+    assert client(root).get_experiment_by_name("sabi").lifecycle_stage == "active"
 
 
 def test_a_run_tells_commit_versions_and_the_experiment_of_dvc(root, monkeypatch):

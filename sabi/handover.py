@@ -1,6 +1,8 @@
-"""Reading and writing the tables that stages hand on, the same bytes on every system."""
+"""Reading and writing what stages hand on, the same bytes on every system."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,3 +20,14 @@ def write_table(table: pd.DataFrame, file: str | Path) -> None:
     """Write a CSV table, UTF-8 with `\\n`; its folder is made."""
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(file, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def read_json(file: str | Path) -> dict[str, Any]:
+    """The values in a JSON file."""
+    return json.loads(Path(file).read_text(encoding="utf-8"))
+
+
+def write_json(values: dict[str, Any], file: str | Path) -> None:
+    """Write values as JSON, UTF-8; the file's folder is made."""
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
