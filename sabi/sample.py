@@ -12,6 +12,7 @@ border between two grades look alike, and a few lie beyond it, as an
 inspector's do. Same seed, same bytes.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -245,10 +246,11 @@ def _draw_all(folder: Path, tasks: list[tuple[str, float, list[int]]]) -> None:
     partial.rename(folder)
 
 
-def tracked(folder: Path) -> bool:
-    """Whether DVC finds in `folder` the bytes that `<folder>.dvc` names."""
-    status = subprocess.run(["dvc", "status", "--quiet", f"{folder}.dvc"], capture_output=True)
-    return status.returncode == 0
+def differs_from_tracked(folder: Path) -> bool:
+    """Whether `<folder>.dvc` names other bytes than lie in `folder` (in DVC's cache or not)."""
+    status = subprocess.run(["dvc", "data", "status", "--json"], capture_output=True, text=True, check=True)
+    changed = json.loads(status.stdout).get("uncommitted", {}).get("modified", [])
+    return f"{folder.as_posix()}/" in changed
 
 
 def main() -> None:
@@ -261,7 +263,7 @@ def main() -> None:
         if folder.exists():
             continue
         draw_folder(folder)
-        if not tracked(folder):
+        if differs_from_tracked(folder):
             shutil.rmtree(folder)
             sys.exit(
                 f"error: {folder}.dvc names other photographs than the sample; get them with "

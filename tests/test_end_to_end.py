@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 import yaml
 
 from sabi.handover import read_table
-from tests.conftest import ODD_NAMES, change_params, shell
+from sabi.sample import differs_from_tracked
+from tests.conftest import ODD_NAMES, ROOT, change_params, shell
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end to end")]
 MEMBERS = ("efficientnet", "densenet", "mobilenet")
@@ -130,6 +132,18 @@ def test_a_photograph_added_and_removed_leaves_no_trace(copy):
     shell("dvc repro --no-run-cache augment", copy)
     shell("dvc repro", copy)
     assert (copy / "dvc.lock").read_bytes() == before
+
+
+def test_a_fresh_clone_tells_whether_drawings_are_the_tracked_ones(tiny, tmp_path, monkeypatch):
+    """DVC's cache is empty there, which is not the same as other photographs."""
+    shell(f"git clone --quiet {tiny} clone", tmp_path)
+    clone = tmp_path / "clone"
+    shutil.copytree(tiny / "data/unlabelled", clone / "data/unlabelled")
+    monkeypatch.chdir(clone)
+    monkeypatch.setenv("PATH", f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}")
+    assert not differs_from_tracked(Path("data/unlabelled"))
+    shutil.copy(clone / "data/unlabelled/drawing01.jpg", clone / "data/unlabelled/drawing09.jpg")
+    assert differs_from_tracked(Path("data/unlabelled"))
 
 
 def test_another_set_of_members_trains_nothing(copy):
