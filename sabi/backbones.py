@@ -83,7 +83,7 @@ def build(name: str, size: int, weights: str, seed: int) -> Any:
     except Exception as error:  # Keras raises anything for a failed download or another network's file.
         raise InputError(
             f"weights of {name} = {weights!r} could not be loaded ({' '.join(str(error).split())[:200]}); "
-            "without internet, copy Keras's no-top file here and give its path, or use random"
+            f"without internet, put Keras's {BACKBONES[name].no_top} into the folder weights and give its path"
         ) from None
 
 

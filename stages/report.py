@@ -41,6 +41,12 @@ def main(params: Params) -> None:
     results += [Path(f"metrics/{who}.json") for who in metrics]
     added = tracking.record_result(params, results, metrics, [PAGE])
     tell(metrics, intervals, summary)
+    if not summary["drawings"] and any(
+        n["weights"] == "random" for n in params.networks.model_dump().values()
+    ):
+        print("note: with random weights; photographs deserve networks.<name>.weights: imagenet")
+    if summary["rejected"]:
+        print(f"note: {summary['rejected']} files of data/raw were not used; {REJECTED} says why")
     print("recorded in MLflow" if added else "this result is in MLflow already")
     print(f"report: {PAGE}")
 

@@ -1,5 +1,6 @@
 """Reads data/raw, decides what is used and in which partition: `python -m stages.split`."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -125,7 +126,9 @@ def main(params: Params) -> None:
     summary = {"accepted": len(manifest), "rejected": len(rejected), "drawings": drawings}
     write_json(summary, SUMMARY)
     counts = manifest.partition.value_counts().to_dict()
-    print(f"{len(manifest)} photographs {counts}, {len(rejected)} files rejected")
+    matched = sum(bool(re.search(params.split.specimen, path)) for path in manifest.path)
+    print(f"{len(manifest)} photographs used {counts}; {matched} of their names match split.specimen")
+    print(f"{len(rejected)} files not used" + (f": {REJECTED} says why" if len(rejected) else ""))
     check_enough(manifest, rejected, params.split)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from tests.conftest import ROOT
 
@@ -90,6 +91,22 @@ def test_every_value_of_params_has_a_comment_above_it_or_its_list():
         elif not text.startswith("-") and not text.endswith(":") and not commented:
             missing.append(text)
     assert not missing
+
+
+def test_an_experiments_settings_lose_no_comment(tmp_path):
+    """`dvc exp run -S` rewrites the file and drops comments that follow a list."""
+    before = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "params.yaml"
+    file.write_text(before, encoding="utf-8")
+    apply_overrides(file, ["ensemble.members=[densenet]", "train.dense.units=[64]", "split.seed=3"])
+    apply_overrides(file, ["train.learning_rate=0.002"])
+    after = file.read_text(encoding="utf-8")
+    assert "- densenet\n" in after and "learning_rate: 0.002" in after
+
+    def comments(text: str) -> list[str]:
+        return [line for line in text.splitlines() if "#" in line]
+
+    assert comments(after) == comments(before)
 
 
 def test_lock_file_names_no_index():
