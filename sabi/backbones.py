@@ -83,7 +83,7 @@ def build(name: str, size: int, weights: str, seed: int) -> Any:
     except Exception as error:  # Keras raises anything for a failed download or another network's file.
         raise InputError(
             f"weights of {name} = {weights!r} could not be loaded ({' '.join(str(error).split())[:200]}); "
-            f"without internet, put Keras's {BACKBONES[name].no_top} into the folder weights and give its path"
+            f"without internet, put Keras's {BACKBONES[name].no_top} into a folder weights, give its path"
         ) from None
 
 
