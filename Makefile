@@ -40,6 +40,14 @@ $(READY): requirements.lock
 		|| pip install --require-hashes -r requirements.lock
 	touch $(READY)
 
+.PHONY: clean-cache
+clean-cache: ## Forget all stored embeddings and interrupted trainings; they are computed again
+	rm -rf embeddings.db* checkpoints
+
+.PHONY: survey
+survey: $(READY) data ## Measure every option on the sample and renew the README's table (an hour or two)
+	python -m sabi.survey
+
 .PHONY: mlflow
 mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C
 	mlflow ui --host 127.0.0.1 --port 5000 \

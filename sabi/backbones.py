@@ -1,11 +1,11 @@
-"""The backbones: frozen networks of `keras.applications` that turn a photograph into an embedding.
-
-Adding one is an entry in `BACKBONES` (and its name in `sabi/params.py`).
-"""
+"""Networks without their top: how they are built, fed, and turned into embeddings."""
 
 import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,90 +13,109 @@ from tqdm import tqdm
 
 from sabi.determinism import seed_tensorflow
 from sabi.errors import InputError
+from sabi.networks import NETWORKS, Application, Own
 from sabi.params import Pooling
 from sabi.repository import repository_root
 from sabi.sample import calibration_batch
+from sabi.store import Store, cached
 
 CALIBRATION_PHOTOGRAPHS = 32
+CHANNELS = b"channels"  # the store's key for a network's channels, no photograph's digest
+# What decides the weights and the forward pass of a network, beside its description.
+CODE = ("backbones", "cnns", "determinism", "networks", "normalisation", "sample")
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """How a network of `keras.applications` is built and fed."""
-
-    module: str  # its module in keras.applications, which holds its preprocess_input
-    no_top: str  # Keras's own file name of its ImageNet weights without the top
-    no_top_md5: str
-
-
-BACKBONES = {
-    "EfficientNetV2S": Backbone(
-        "efficientnet_v2", "efficientnetv2-s_notop.h5", "af0682fb74e8c54910f2d4393339c070"
-    ),
-    "DenseNet121": Backbone(
-        "densenet",
-        "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "30ee3e1110167f948a6b9946edeeb738",
-    ),
-    "MobileNetV3Large": Backbone(
-        "mobilenet_v3",
-        "weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
-        "07fb09a5933dd0c8eaafa16978110389",
-    ),
-}
+def fingerprint(description: dict[str, Any], modules: tuple[str, ...] = CODE) -> str:
+    """SHA-256 of plain values, of the source of sabi's `modules` and of the libraries' versions."""
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for module in modules:
+        digest.update((Path(__file__).parent / f"{module}.py").read_bytes())
+    for package in ("tensorflow", "keras", "numpy", "pillow"):
+        digest.update(f"{package} {version(package)}".encode())
+    return digest.hexdigest()
 
 
-def check_weights(name: str, weights: str) -> None:
-    """Raise `InputError` if the file `weights` has Keras's name for `name`, but not its bytes."""
-    file = repository_root() / weights
-    backbone = BACKBONES[name]
-    if file.name == backbone.no_top:
-        with file.open("rb") as stream:
-            md5 = hashlib.file_digest(stream, "md5").hexdigest()
-        if md5 != backbone.no_top_md5:
-            raise InputError(
-                f"weights of {name} = {weights!r}: damaged (MD5 {md5}, Keras's file has "
-                f"{backbone.no_top_md5}); fetch it again, or rename it if the weights are your own"
-            )
+def weights_file(name: str, weights: str) -> Path | None:
+    """The file that a network's weights are read from; None for "random", "imagenet" and own networks.
+
+    Raises `InputError` if the folder `weights` has none for the network, or one
+    under Keras's name with other bytes than Keras's.
+    """
+    network = NETWORKS[name]
+    if weights in ("random", "imagenet") or isinstance(network, Own):
+        return None
+    folder = repository_root() / weights
+    own = folder / f"{name}.weights.h5"
+    if own.is_file():
+        return own
+    file = folder / network.no_top
+    if not file.is_file():
+        raise InputError(
+            f"train.weights = {weights!r}: no weights for {name}; put Keras's {network.no_top} there, "
+            f"or weights of your own as {own.name}"
+        )
+    kind = "md5" if len(network.no_top_hash) == 32 else "sha256"
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, kind).hexdigest()
+    if found != network.no_top_hash:
+        raise InputError(
+            f"{weights}/{network.no_top}: damaged ({kind} {found}, Keras's file has {network.no_top_hash}); "
+            f"fetch it again, or name it {own.name} if the weights are your own"
+        )
+    return file
 
 
 def build(name: str, size: int, weights: str, seed: int) -> Any:
     """The network without its top, a `keras.Model` from (n, size, size, 3) to feature maps.
 
-    `weights` is "random" (drawn from `seed`, batch-norm statistics set on
-    drawings of the sample generator), "imagenet", or the path of a no-top file.
-    Raises `InputError` if the weights cannot be had.
+    Networks of our own end in a vector and ignore `weights`, which is "random"
+    (drawn from `seed`, batch-norm statistics set on drawings of the sample
+    generator), "imagenet", or a folder. Raises `InputError` if the weights
+    cannot be had.
     """
-    import keras
-
-    check_weights(name, weights)
+    file = weights_file(name, weights)
+    network = NETWORKS[name]
     seed_tensorflow(seed)
-    constructor = getattr(keras.applications, name)
-    shape = (size, size, 3)
+    if isinstance(network, Own):
+        return network.build(size)
     if weights == "random":
-        network = constructor(include_top=False, weights=None, input_shape=shape)
-        _calibrate(network, preprocess(name, calibration_batch(size, CALIBRATION_PHOTOGRAPHS, seed)))
-        return network
+        built = architecture(network, size)
+        _calibrate(built, preprocess(name, calibration_batch(size, CALIBRATION_PHOTOGRAPHS, seed)))
+        return built
     try:
-        given = weights if weights == "imagenet" else str(repository_root() / weights)
-        return constructor(include_top=False, weights=given, input_shape=shape)
+        return architecture(network, size, weights if file is None else str(file))
     except Exception as error:  # Keras raises anything for a failed download or another network's file.
         raise InputError(
-            f"weights of {name} = {weights!r} could not be loaded ({' '.join(str(error).split())[:200]}); "
-            f"without internet, put Keras's {BACKBONES[name].no_top} into a folder weights, give its path"
+            f"train.weights = {weights!r}: weights of {name} could not be loaded "
+            f"({' '.join(str(error).split())[:200]}); without internet, put Keras's {network.no_top} "
+            "into a folder weights and set train.weights: weights"
         ) from None
+
+
+def architecture(network: Application, size: int, weights: str | None = None) -> Any:
+    """A network of `keras.applications` whose normalisations round the same everywhere."""
+    import keras
+
+    from sabi.normalisation import exact
+
+    constructor = getattr(keras.applications, network.architecture)
+    return exact(constructor(include_top=False, weights=weights, input_shape=(size, size, 3)))
 
 
 def preprocess(name: str, pixels: np.ndarray) -> np.ndarray:
     """uint8 `pixels` as float32 in the range the network was made for.
 
-    EfficientNetV2 and MobileNetV3 expect 0..255 and rescale by themselves;
-    DenseNet expects ImageNet's mean and deviation taken out.
+    EfficientNetV2, MobileNetV3 and ConvNeXt expect 0..255 and rescale by
+    themselves, as our own do; DenseNet, for one, expects ImageNet's mean and
+    deviation taken out.
     """
     import keras
 
-    module = getattr(keras.applications, BACKBONES[name].module)
-    return module.preprocess_input(pixels.astype(np.float32))
+    network = NETWORKS[name]
+    floats = pixels.astype(np.float32)
+    if isinstance(network, Own):
+        return floats
+    return getattr(keras.applications, network.module).preprocess_input(floats)
 
 
 def _calibrate(network: Any, batch: np.ndarray) -> None:
@@ -121,47 +140,96 @@ def _calibrate(network: Any, batch: np.ndarray) -> None:
         layer.rate = rate
 
 
-class Embedder:
-    """A network that turns photographs into embeddings, traced once, fed in full batches.
+def pooled(network: Any, pooling: Pooling) -> tuple[Any, list[int]]:
+    """A `keras.Model` from photographs to embeddings (n, features), and the channels of the maps pooled.
 
-    "every_resolution" pools the last feature map of each height that the
-    network halves its input to (size/2, /4, /8, /16, /32); "last_block" only
-    the last. "mean_std" puts the standard deviations after the means.
-    `channels` are the number of channels of the maps pooled.
+    "every_resolution" pools the last feature map of every resolution: of all
+    heights that are nearest, in octaves, to a half, a quarter ... of the
+    input's; "last_block" only the last map. "mean_std" puts the standard
+    deviations after the means. A network that ends in a vector is its own
+    embedding.
+    """
+    import keras
+    from keras import ops
+
+    if len(network.output.shape) == 2:
+        return network, [network.output.shape[1]]
+    size = network.input_shape[1]
+    last_of_octave = {}
+    for layer in network.layers:
+        shape = layer.output.shape
+        if len(shape) == 4 and 1 <= shape[1] < size:
+            last_of_octave[round(float(np.log2(size / shape[1])))] = layer.output
+    last_of_octave.pop(0, None)  # a convolution that only lost its border
+    maps = list(last_of_octave.values()) if pooling.layers == "every_resolution" else [network.output]
+    features = [ops.mean(m, axis=(1, 2)) for m in maps]
+    if pooling.statistics == "mean_std":
+        # The square root of nothing has no gradient; a photograph of one colour gets there.
+        features += [ops.sqrt(ops.var(m, axis=(1, 2)) + 1e-12) for m in maps]
+    return keras.Model(network.input, ops.concatenate(features, axis=-1)), [m.shape[-1] for m in maps]
+
+
+class Embedder:
+    """Turns photographs into embeddings; looks them up in the store first, if it has a `recipe`.
+
+    The network is built by `make` only when a photograph is not in the store.
+    It is traced once and fed in full batches.
     """
 
-    def __init__(self, name: str, network: Any, pooling: Pooling, batch: int) -> None:
-        """`network` is what `build` gave for the backbone `name`; it takes `batch` photographs at once."""
-        import keras
+    def __init__(
+        self, name: str, make: Callable[[], Any], pooling: Pooling, batch: int, recipe: str | None = None
+    ) -> None:
+        self._name = name
+        self._make = make
+        self._pooling = pooling
+        self._batch = batch
+        self._recipe = recipe
+        self.reused = 0  # photographs whose embedding came from the store
+
+    @cached_property
+    def network(self) -> Any:
+        """The network without its top."""
+        return self._make()
+
+    @cached_property
+    def _pooled(self) -> tuple[Any, list[int]]:
+        return pooled(self.network, self._pooling)
+
+    @cached_property
+    def channels(self) -> list[int]:
+        """The number of channels of each map pooled."""
+        if self._recipe is None:
+            return self._pooled[1]
+        with Store() as store:
+            kept = store.get(self._recipe, [CHANNELS])[0]
+            if kept is None:
+                kept = np.array(self._pooled[1], np.float32)
+                store.put(self._recipe, [CHANNELS], kept[None])
+        return kept.astype(int).tolist()
+
+    @cached_property
+    def _forward(self) -> Callable:
         import tensorflow as tf
 
-        size = network.input_shape[1]
-        heights = {-(-size // 2**k) for k in range(1, 6)}
-        last_of_height = {
-            layer.output.shape[1]: layer.output
-            for layer in network.layers
-            if len(layer.output.shape) == 4 and layer.output.shape[1] in heights
-        }
-        maps = list(last_of_height.values()) if pooling.layers == "every_resolution" else [network.output]
-        features = [keras.ops.mean(m, axis=(1, 2)) for m in maps]
-        if pooling.statistics == "mean_std":
-            features += [keras.ops.std(m, axis=(1, 2)) for m in maps]
-        pooled = keras.Model(network.input, keras.ops.concatenate(features, axis=-1))
-        self.channels = [m.shape[-1] for m in maps]
-        self._name = name
-        self._batch = batch
-        self._forward = tf.function(
-            lambda inputs: pooled(inputs, training=False),
-            input_signature=[tf.TensorSpec((batch, size, size, 3), tf.float32)],
+        model = self._pooled[0]
+        return tf.function(
+            lambda inputs: model(inputs, training=False),
+            input_signature=[tf.TensorSpec((self._batch, *model.input_shape[1:]), tf.float32)],
+        )
+
+    def _compute(self, pixels: np.ndarray, label: str | None) -> np.ndarray:
+        return in_batches(
+            lambda chunk: self._forward(preprocess(self._name, chunk)), pixels, self._batch, label
         )
 
     def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:
         """Embeddings (n, features) float32 of (n, size, size, 3) uint8; `label` shows a progress bar."""
-
-        def forward(chunk: np.ndarray) -> Any:
-            return self._forward(preprocess(self._name, chunk))
-
-        return in_batches(forward, pixels, self._batch, label)
+        if self._recipe is None:
+            return self._compute(pixels, label)
+        with Store() as store:
+            embeddings, reused = cached(store, self._recipe, pixels, self._compute, self._batch, label)
+        self.reused += reused
+        return embeddings
 
 
 def in_batches(function: Callable, rows: Any, batch: int, label: str | None = None) -> np.ndarray:

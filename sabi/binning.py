@@ -1,16 +1,19 @@
-"""Scores to grades: four thresholds, fixed or tuned."""
+"""Scores to grades: a threshold between any two neighbouring grades, fixed or tuned."""
 
 from fractions import Fraction
 
 import numpy as np
 
-from sabi.grades import GRADES, HIGHEST, LOWEST
+from sabi.grades import LOWEST
 
-MIDDLE = (1.5, 2.5, 3.5, 4.5)
+
+def middles(count: int) -> list[float]:
+    """The places half-way between neighbours of `count` grades: 1.5, 2.5, ..."""
+    return [grade + 0.5 for grade in range(1, count)]
 
 
 def to_grades(scores: np.ndarray, thresholds: list[float]) -> np.ndarray:
-    """Grades 1..5 (n,) int of scores (n,): one more than the thresholds at or below the score.
+    """Grades (n,) int, from 1, of scores (n,): one more than the thresholds at or below the score.
 
     Raises `ValueError` for a score that is not a number.
     """
@@ -19,8 +22,8 @@ def to_grades(scores: np.ndarray, thresholds: list[float]) -> np.ndarray:
     return 1 + np.searchsorted(np.asarray(thresholds), scores, side="right")
 
 
-def tune_thresholds(scores: np.ndarray, grades: np.ndarray) -> list[float]:
-    """The four thresholds with the best quadratic weighted kappa of `to_grades` against `grades`.
+def tune_thresholds(scores: np.ndarray, grades: np.ndarray, count: int) -> list[float]:
+    """The count - 1 thresholds with the best quadratic weighted kappa of `to_grades` against `grades`.
 
     The exact maximum over all thresholds, not over a grid. Kappa is 1 - N/D
     (Cohen, 1968), where for n photographs with grades t and predictions g
@@ -33,31 +36,31 @@ def tune_thresholds(scores: np.ndarray, grades: np.ndarray) -> list[float]:
     with the score, come from dynamic programming over the sorted scores, and
     Dinkelbach's iteration r <- N/D ends at the least N/D after a few rounds.
     All in integers and fractions, so that it is exact. Among equally good
-    thresholds the ones nearest to 1.5, 2.5, 3.5, 4.5 are taken; each lies in
+    thresholds the ones nearest to the `middles` are taken; each lies in
     the middle between two neighbouring scores.
 
-    `scores` (n,) are within 1..5, `grades` (n,) are 1..5 and not all the same
-    (`ValueError`).
+    `scores` (n,) are within 1..count, `grades` (n,) are 1..count and not all
+    the same (`ValueError`).
     """
     grades = np.asarray(grades, int)
     if len(set(grades.tolist())) < 2:
         raise ValueError("kappa needs photographs of at least two grades")
     levels, level_of = np.unique(scores, return_inverse=True)
     # Photographs with equal scores get equal grades: count grades at each level.
-    counts = np.zeros((len(levels), len(GRADES)), int)
+    counts = np.zeros((len(levels), count), int)
     np.add.at(counts, (level_of, grades - 1), 1)
     total = counts.sum(axis=0)
-    square = (np.subtract.outer(GRADES, GRADES)) ** 2
+    square = np.subtract.outer(range(count), range(count)) ** 2
     # cost[j][i]: what levels 0..i-1 add to N if all are given grade j+1; likewise n times D.
-    cost = np.vstack([np.zeros(5, int), np.cumsum(counts @ square, axis=0)]).T.tolist()
+    cost = np.vstack([np.zeros(count, int), np.cumsum(counts @ square, axis=0)]).T.tolist()
     chance = (square @ total).tolist()
     size = np.concatenate([[0], np.cumsum(counts.sum(axis=1))]).tolist()
     photographs = len(grades)
-    edges = np.concatenate([[LOWEST], levels, [HIGHEST]])
+    edges = np.concatenate([[LOWEST], levels, [count]])
     cuts = (edges[:-1] + edges[1:]) / 2  # cuts[i] puts levels 0..i-1 below
-    # The middle of two neighbouring floats, or of 5 and 5, is not above the lower one.
+    # The middle of two neighbouring floats, or of the best score and itself, is not above the lower one.
     cuts[1:] = np.maximum(cuts[1:], np.nextafter(levels, np.inf))
-    detour = [[abs(cut - middle) for cut in cuts.tolist()] for middle in MIDDLE]
+    detour = [[abs(cut - middle) for cut in cuts.tolist()] for middle in middles(count)]
 
     ratio = Fraction(1)
     while True:
@@ -67,11 +70,11 @@ def tune_thresholds(scores: np.ndarray, grades: np.ndarray) -> list[float]:
                 ratio.denominator * photographs * cost[j][i] - ratio.numerator * chance[j] * size[i]
                 for i in range(len(cuts))
             ]
-            for j in range(5)
+            for j in range(count)
         ]
         chosen = _cheapest_cuts(price, detour)
         bounds = [0, *chosen, len(levels)]
-        spans = list(zip(range(5), bounds[:-1], bounds[1:], strict=True))
+        spans = list(zip(range(count), bounds[:-1], bounds[1:], strict=True))
         numerator = photographs * sum(cost[j][b] - cost[j][a] for j, a, b in spans)
         denominator = sum(chance[j] * (size[b] - size[a]) for j, a, b in spans)
         better = Fraction(numerator, denominator)
@@ -81,7 +84,7 @@ def tune_thresholds(scores: np.ndarray, grades: np.ndarray) -> list[float]:
 
 
 def _cheapest_cuts(price: list[list[int]], detour: list[list[float]]) -> list[int]:
-    """Four ascending cuts that split the levels into five grades at the least price.
+    """Ascending cuts that split the levels into the grades at the least price.
 
     price[j][i] is what the first i levels cost in grade j, detour[k][i] how far cut i is
     from the place wanted for threshold k; the detour decides between equal prices.
@@ -89,7 +92,7 @@ def _cheapest_cuts(price: list[list[int]], detour: list[list[float]]) -> list[in
     places = range(len(price[0]))
     # best[i]: the least (price, detour) with the first i levels given grades 0..k, and the cuts made.
     best = [(price[0][i], 0.0, ()) for i in places]
-    for k in range(4):
+    for k in range(len(price) - 1):
         reach = None
         following = []
         for i in places:

@@ -71,10 +71,33 @@ def check_machine() -> None:
         )
 
 
-def seed_tensorflow(seed: int) -> None:
-    """Seed Python, NumPy and TensorFlow, and switch on TensorFlow's deterministic ops."""
-    import keras
+def fix_threads(count: int) -> None:
+    """Let TensorFlow use `count` threads whatever the machine has; to be called before it loads.
+
+    Unlike a forward pass, the gradients of a network have other last bits with
+    another number of threads.
+    """
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
+
+
+def pin_tensorflow() -> None:
+    """Switch on TensorFlow's deterministic ops, and off what rounds differently on other processors.
+
+    Its graph optimiser replaces divisions and square roots, which every
+    processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
+    the processor's approximate instructions: other models, other last bits.
+    """
     import tensorflow as tf
 
-    keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    tf.config.optimizer.set_experimental_options(
+        {"arithmetic_optimization": False, "constant_folding": False}
+    )
+
+
+def seed_tensorflow(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, after `pin_tensorflow`."""
+    import keras
+
+    pin_tensorflow()
+    keras.utils.set_random_seed(seed)

@@ -12,8 +12,12 @@ TEXT = ("path", "sha256", "specimen", "partition", "reason", "member")
 
 
 def read_table(file: str | Path) -> pd.DataFrame:
-    """A CSV table; columns named in `TEXT` stay text, so that a specimen "007" or "NA" does."""
-    return pd.read_csv(file, dtype=dict.fromkeys(TEXT, str), keep_default_na=False)
+    """A CSV table; columns named in `TEXT` stay text, so that a specimen "007" or "NA" does.
+
+    `mm_per_pixel` is a float, NaN where the scale is unknown.
+    """
+    types = dict.fromkeys(TEXT, str) | {"mm_per_pixel": float}
+    return pd.read_csv(file, dtype=types, keep_default_na=False, na_values={"mm_per_pixel": [""]})
 
 
 def write_table(table: pd.DataFrame, file: str | Path) -> None:

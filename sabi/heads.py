@@ -1,8 +1,10 @@
 """The heads: what turns an embedding into a score. Two kinds, both a `keras.Sequential`.
 
 "ridge" is linear and solved in closed form; "dense" is the wiki's, trained
-epoch by epoch. Both standardise the embedding first, and both predict a score
-clipped to 1..5.
+epoch by epoch (`sabi/training.py`). Both standardise the embedding first. What
+the last layer gives is the output: a score ("linear", "sigmoid") or the
+logits of being above each grade ("coral", "corn"); `to_score` makes one score
+of any.
 """
 
 from collections.abc import Callable
@@ -12,68 +14,142 @@ import numpy as np
 import pandas as pd
 
 from sabi.backbones import in_batches
-from sabi.determinism import seed_tensorflow
+from sabi.determinism import pin_tensorflow
 from sabi.errors import InputError
-from sabi.grades import HIGHEST, LOWEST
-from sabi.params import Train
+from sabi.grades import LOWEST
+from sabi.params import Loss, Train
 
 
-def describe(features: int, params: Train) -> dict[str, Any]:
-    """What `build` needs to make the head again: plain values for JSON."""
-    units = params.dense.units if params.head == "dense" else []
-    dropout = params.dense.dropout if params.head == "dense" else 0.0
-    return {"features": features, "units": units, "dropout": dropout}
+def describe(features: int, grades: int, params: Train, hidden: bool = True) -> dict[str, Any]:
+    """What `build` needs to make the head again: plain values for JSON.
+
+    `hidden` is False for networks that have dense layers of their own.
+    """
+    dense = params.head == "dense" and hidden
+    return {
+        "features": features,
+        "grades": grades,
+        "units": params.dense.units if dense else [],
+        "dropout": params.dense.dropout if dense else 0.0,
+        "output": params.output,
+    }
 
 
 def build(description: dict[str, Any]) -> Any:
-    """An untrained head from (n, features) to (n, 1), a `keras.Sequential`.
+    """An untrained head from (n, features) to the outputs, a `keras.Sequential`.
 
     Without hidden units it is linear. With them it is the wiki's: the first
     layer is followed by batch normalisation and dropout, the others are plain.
+    Outputs are (n, 1), or (n, grades - 1) logits for "coral" and "corn".
     """
     import keras
 
+    from sabi.normalisation import BatchNormalization
+
+    pin_tensorflow()
     # Named, because Keras's own numbering, and so the bytes of a weights file, would depend
     # on what else the process has built.
     layers = [keras.Input((description["features"],)), keras.layers.Normalization(name="standardise")]
     for depth, units in enumerate(description["units"], start=1):
         layers.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{depth}"))
         if depth == 1:
-            layers.append(keras.layers.BatchNormalization(name="batch_norm"))
+            layers.append(BatchNormalization(name="batch_norm"))
             layers.append(keras.layers.Dropout(description["dropout"], name="dropout"))
-    layers.append(keras.layers.Dense(1, name="score"))
+    layers += _output(description["output"], description["grades"])
     head = keras.Sequential(layers, name="head")
     # Until now the standardisation has no numbers; 0 and 1 let it be called.
-    _standardise(head, np.zeros(description["features"]), np.ones(description["features"]))
+    standardise(head, np.zeros(description["features"]), np.ones(description["features"]))
     return head
 
 
-def _standardise(head: Any, mean: np.ndarray, variance: np.ndarray) -> None:
+def _output(output: str, grades: int) -> list[Any]:
+    """The last layers for an output."""
+    from keras import layers
+
+    from sabi.ordinal import Borders
+
+    borders = grades - 1
+    if output == "linear":
+        return [layers.Dense(1, name="score")]
+    if output == "sigmoid":
+        scaled = layers.Rescaling(float(borders), offset=LOWEST, name="scaled")
+        return [layers.Dense(1, activation="sigmoid", name="score"), scaled]
+    if output == "corn":
+        return [layers.Dense(borders, name="logits")]
+    # One weight vector for all borders, so that they are parallel.
+    return [layers.Dense(1, use_bias=False, name="shared"), Borders(borders, name="logits")]
+
+
+def standardise(head: Any, mean: np.ndarray, variance: np.ndarray) -> None:
+    """Set what the head's first layer takes out of each feature."""
     head.layers[0].set_weights([mean.astype(np.float32), variance.astype(np.float32), np.int32(0)])
     head.layers[0].finalize_state()
 
 
-def predict(head: Any, embeddings: np.ndarray, batch: int) -> np.ndarray:
-    """Scores (n,) float64 in 1..5 of embeddings (n, features)."""
+def start_from(head: Any, scores: np.ndarray, description: dict[str, Any]) -> None:
+    """Set the last bias so that the untrained head gives about the mean of `scores` (n,).
+
+    From zero, the first epochs would only find it.
+    """
+    output, borders = description["output"], description["grades"] - 1
+    if output == "linear":
+        bias = np.array([scores.mean()])
+    else:
+        if output == "sigmoid":
+            share = np.array([(scores.mean() - LOWEST) / borders])
+        else:
+            share = np.clip(scores[:, None] - np.arange(1, borders + 1), 0, 1).mean(axis=0)
+            if output == "corn":  # of those above the border before
+                share = share / np.maximum(np.concatenate([[1.0], share[:-1]]), 0.01)
+        share = np.clip(share, 0.01, 0.99)
+        bias = np.log(share / (1 - share))
+    last = next(layer for layer in head.layers if layer.name in ("score", "logits"))
+    last.bias.assign(bias)
+
+
+def to_score(outputs: Any, description: dict[str, Any]) -> Any:
+    """Scores (n,) within the grades from a head's outputs, as a tensor."""
+    from keras import ops
+
+    from sabi.ordinal import coral_score, corn_score
+
+    if description["output"] == "coral":
+        return coral_score(outputs)
+    if description["output"] == "corn":
+        return corn_score(outputs)
+    return ops.clip(outputs[:, 0], LOWEST, float(description["grades"]))
+
+
+def predict(head: Any, embeddings: np.ndarray, description: dict[str, Any], batch: int) -> np.ndarray:
+    """Scores (n,) float64, 1 to the number of grades, of embeddings (n, features)."""
     import tensorflow as tf
 
-    forward = tf.function(lambda rows: head(rows, training=False)[:, 0])
-    scores = in_batches(forward, embeddings.astype(np.float32), batch)
-    return np.clip(scores.astype(float), LOWEST, HIGHEST)
+    forward = tf.function(lambda rows: to_score(head(rows, training=False), description))
+    return in_batches(forward, embeddings.astype(np.float32), batch).astype(float)
 
 
-def _moments(embeddings: np.ndarray, channels: list[int], balance: float) -> tuple[np.ndarray, np.ndarray]:
+def moments(embeddings: np.ndarray, channels: list[int], balance: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance to standardise each feature with; a constant feature gets variance 1.
 
     The variance of a feature from a map with c channels is enlarged so that it
     ends up weighing c^-balance, against 1 on average over all features.
+    Features beyond the maps' (`embeddings` may end with measured ones) weigh 1.
     """
     rows = embeddings.astype(float)
     variance = rows.var(axis=0)
     weight = np.concatenate([np.full(c, float(c) ** -balance) for c in channels])
     weight = np.tile(weight, embeddings.shape[1] // len(weight))  # means, then deviations
     weight /= np.sqrt(np.mean(weight**2))
+    weight = np.concatenate([weight, np.ones(embeddings.shape[1] - len(weight))])
     return rows.mean(axis=0), np.where(variance > 1e-12, variance, 1.0) / weight**2
+
+
+def photograph_weights(grades: np.ndarray, class_weights: str) -> np.ndarray:
+    """The weight (n,) of each photograph, 1 on average; "balanced" gives every grade (n,) the same sum."""
+    if class_weights == "equal":
+        return np.ones(len(grades))
+    present, which, count = np.unique(grades, return_inverse=True, return_counts=True)
+    return len(grades) / (len(present) * count[which])
 
 
 def check_folds(specimens: int, params: Train) -> None:
@@ -88,15 +164,18 @@ def check_folds(specimens: int, params: Train) -> None:
 def fit_ridge(
     embeddings: np.ndarray,
     scores: np.ndarray,
+    weights: np.ndarray,
     groups: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray],
     channels: list[int],
+    grades: int,
     params: Train,
     log: Callable[[int, dict[str, float]], None],
 ) -> tuple[Any, pd.DataFrame, int]:
     """Ridge regression of `scores` (n,) float on standardised `embeddings` (n, features) float32.
 
-    `channels` are the embedder's; `params.pooling.balance` weighs its maps.
+    `weights` (n,) are the photographs' own. `channels` are the embedder's;
+    `params.pooling.balance` weighs its maps.
 
     The penalty has the least mean squared error in a cross-validation whose
     folds keep a group (`groups` (n,), the specimens) together, since a
@@ -111,7 +190,7 @@ def fit_ridge(
     from sklearn.model_selection import GridSearchCV, GroupKFold
 
     check_folds(len(set(groups)), params)
-    mean, variance = _moments(embeddings, channels, params.pooling.balance)
+    mean, variance = moments(embeddings, channels, params.pooling.balance)
     deviation = np.sqrt(variance)
     rows = (embeddings.astype(float) - mean) / deviation
     # The solution lies in the span of the rows: in their own axes each fit has as many
@@ -120,121 +199,78 @@ def fit_ridge(
     rotated = left * singular
     penalties = sorted(params.ridge.penalties, reverse=True)
     folds = GroupKFold(params.ridge.folds, shuffle=True, random_state=params.seed)
+    # Equal weights are left out: scikit-learn would round differently with them.
+    weighing = {} if np.all(weights == 1) else {"sample_weight": weights}
     search = GridSearchCV(
         Ridge(), {"alpha": penalties}, scoring="neg_mean_squared_error", cv=folds, refit=False
-    ).fit(rotated, scores, groups=groups)
+    ).fit(rotated, scores, groups=groups, **weighing)
 
     others = ((validation[0].astype(float) - mean) / deviation) @ axes.T
     curve = []
     fits = []
     for step, penalty in enumerate(penalties):
-        fit = Ridge(alpha=penalty).fit(rotated, scores)
+        fit = Ridge(alpha=penalty).fit(rotated, scores, **weighing)
         fits.append(fit)
         point = {
             "penalty": penalty,
             "crossval_loss": -search.cv_results_["mean_test_score"][step],
-            **_errors("train", fit.predict(rotated), scores),
-            **_errors("validation", fit.predict(others), validation[1]),
+            **_errors("train", fit.predict(rotated), scores, grades),
+            **_errors("validation", fit.predict(others), validation[1], grades),
         }
         log(step, point)
         curve.append({"step": step, **point})
     best = min(range(len(curve)), key=lambda step: curve[step]["crossval_loss"])
 
-    head = build(describe(embeddings.shape[1], params))
-    _standardise(head, mean, variance)
+    head = build(describe(embeddings.shape[1], grades, params))
+    standardise(head, mean, variance)
     slope = axes.T @ fits[best].coef_
     intercept = np.array([fits[best].intercept_])
     head.layers[1].set_weights([slope[:, None].astype(np.float32), intercept.astype(np.float32)])
     return head, pd.DataFrame(curve), best
 
 
-def _errors(part: str, predicted: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+def _errors(part: str, predicted: np.ndarray, scores: np.ndarray, grades: int) -> dict[str, float]:
     """Mean squared and absolute error of clipped predictions."""
-    error = np.clip(predicted, LOWEST, HIGHEST) - scores
+    error = np.clip(predicted, LOWEST, grades) - scores
     return {f"{part}_loss": float(np.mean(error**2)), f"{part}_mae": float(np.mean(np.abs(error)))}
 
 
-def penalised_loss(margin: float, penalty: float) -> Callable[[Any, Any], Any]:
-    """Our form of the wiki's penalising loss: mean of e^2 + penalty * max(0, |e| - margin)^2.
+def loss(params: Loss, description: dict[str, Any], worst_sound: int) -> Callable[[Any, Any], Any]:
+    """The loss (n,) of true scores (n, 1) and a head's outputs, for Keras.
 
-    The wiki gives none. e is the error in grades. Within `margin` it is the squared error; beyond,
-    an error weighs up to 1 + `penalty` times as much, without a jump.
+    With e the error in grades, of a "linear" or "sigmoid" output:
+
+        mse        e^2
+        penalised  e^2 + penalty * max(0, |e| - margin)^2
+        strong     e^2 + penalty * max(0, |e| - margin)^3
+
+    Within `margin` these are the squared error; beyond, an error weighs more,
+    without a jump. They are our form of the wiki's penalising losses, of which
+    it gives no formula. "coral" and "corn" have the cross-entropies of
+    `sabi/ordinal.py`. Of any output, a photograph worse than `worst_sound` that is
+    given too good a score counts 1 + asymmetry times: to call bad rust good is
+    the error that matters.
     """
-    import keras
+    from keras import ops
 
-    def loss(true: Any, predicted: Any) -> Any:
-        error = keras.ops.abs(predicted - true)
-        beyond = keras.ops.relu(error - margin)
-        return keras.ops.mean(error**2 + penalty * beyond**2)
+    from sabi.ordinal import coral_loss, corn_loss
 
-    return loss
+    def of(true: Any, outputs: Any) -> Any:
+        true = ops.cast(true[:, 0], "float32")
+        if description["output"] == "coral":
+            value = coral_loss(true, outputs)
+        elif description["output"] == "corn":
+            value = corn_loss(true, outputs)
+        else:
+            error = ops.abs(outputs[:, 0] - true)
+            value = error * error
+            if params.name != "mse":
+                beyond = ops.relu(error - params.margin)
+                excess = beyond * beyond if params.name == "penalised" else beyond * beyond * beyond
+                value = value + params.penalty * excess
+        if params.asymmetry:
+            flattered = (true < worst_sound - 0.5) & (to_score(outputs, description) > true)
+            value = value * (1.0 + params.asymmetry * ops.cast(flattered, "float32"))
+        return value
 
-
-def fit_dense(
-    embeddings: np.ndarray,
-    scores: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray],
-    channels: list[int],
-    params: Train,
-    log: Callable[[int, dict[str, float]], None],
-) -> tuple[Any, pd.DataFrame, int]:
-    """The wiki's head trained with Adam on the penalised loss, best epoch on `validation` kept.
-
-    Arguments as for `fit_ridge`. Returns the head, its curve (a row per
-    epoch, from 0) and the best epoch. `log` is called after each epoch.
-    """
-    import keras
-    import tensorflow as tf
-
-    seed_tensorflow(params.seed)
-    head = build(describe(embeddings.shape[1], params))
-    _standardise(head, *_moments(embeddings, channels, params.pooling.balance))
-    # Start from the mean score; from zero, the first epochs only find it.
-    head.layers[-1].bias.assign([scores.mean()])
-    head.compile(
-        optimizer=keras.optimizers.Adam(params.learning_rate),
-        loss=penalised_loss(params.dense.loss.margin, params.dense.loss.penalty),
-        jit_compile=False,
-    )
-
-    def rows(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return x.astype(np.float32), np.asarray(y, np.float32)[:, None]
-
-    batch = min(params.batch_size, len(embeddings))
-    # A last batch of one photograph would ruin batch normalisation: the rest of an
-    # epoch's shuffle is left out, other photographs each epoch.
-    training = (
-        tf.data.Dataset.from_tensor_slices(rows(embeddings, scores))
-        .shuffle(len(embeddings), seed=params.seed, reshuffle_each_iteration=True)
-        .batch(batch, drop_remainder=True)
-    )
-    curve = []
-
-    def record(epoch: int, logs: dict[str, float]) -> None:
-        # Keras's own averages are of unclipped scores, on training also of a network in motion.
-        train, there = (predict(head, x, batch) for x in (embeddings, validation[0]))
-        point = {
-            "train_loss": logs["loss"],
-            "train_mae": float(np.mean(np.abs(train - scores))),
-            "validation_loss": logs["val_loss"],
-            "validation_mae": float(np.mean(np.abs(there - validation[1]))),
-        }
-        log(epoch, point)
-        curve.append({"step": epoch, **point})
-
-    stop = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=params.patience, restore_best_weights=True
-    )
-    head.fit(
-        training,
-        epochs=params.epochs,
-        validation_data=tf.data.Dataset.from_tensor_slices(rows(*validation)).batch(batch),
-        callbacks=[stop, keras.callbacks.LambdaCallback(on_epoch_end=record)],
-        shuffle=False,  # the dataset shuffles
-        verbose=2,
-    )
-    # A copy that was never compiled: a weights file would hold the optimiser's state too.
-    trained = build(describe(embeddings.shape[1], params))
-    trained.set_weights(head.get_weights())
-    trained.layers[0].finalize_state()
-    return trained, pd.DataFrame(curve), stop.best_epoch
+    return of

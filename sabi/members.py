@@ -1,12 +1,13 @@
-"""A member of the ensemble on disk: backbone and head, rebuilt from a small JSON and the head's weights.
+"""A member of the ensemble on disk: backbone and head, rebuilt from a small JSON and weights.
 
 A member's folder, `data/members/<name>`, holds what `train` wrote:
 
-    model.json         how the backbone and the head are made
-    head.weights.h5    the head's weights, Keras's format
-    curve.csv          errors by epoch, or by penalty for the ridge head
-    predictions.csv    path, partition, score: validation and test
-    embeddings.npy     (photographs, features) float32, in the manifest's order
+    model.json            how the backbone and the head are made
+    head.weights.h5       the head's weights, Keras's format
+    backbone.weights.h5   the backbone's, only if it was trained
+    curve.csv             errors by epoch, or by penalty for the ridge head
+    predictions.csv       path, partition, score: validation and test
+    embeddings.npy        (photographs, features) float32, in the manifest's order
 """
 
 import hashlib
@@ -19,57 +20,96 @@ import numpy as np
 from sabi import backbones, heads
 from sabi.errors import InputError
 from sabi.handover import read_json, write_json
+from sabi.networks import NETWORKS, Own
 from sabi.params import Params, Pooling
-from sabi.repository import repository_root
 
 MEMBERS = Path("data/members")
 
 
 def describe(name: str, params: Params) -> dict[str, Any]:
-    """All that decides a member's embeddings: plain values for JSON."""
-    network = params.networks.model_dump()[name]
+    """All that decides a member's backbone before training: plain values for JSON.
+
+    Networks of our own are trained from scratch whatever `train.mode` says, and
+    what is trained from scratch starts from random weights.
+    """
+    train = params.train
+    mode = "scratch" if isinstance(NETWORKS[name], Own) else train.mode
+    weights = "random" if mode == "scratch" else train.weights
     return {
-        "backbone": network["backbone"],
-        "weights": network["weights"],
-        "weights_seed": params.train.weights_seed,
-        "weights_sha256": _sha256(network["weights"]),
+        "network": name,
+        "mode": mode,
+        "weights": weights,
+        "weights_seed": train.weights_seed,
+        "weights_sha256": _sha256(name, weights),
         "size": params.augment.size,
-        "embed_batch": params.train.embed_batch,
-        "pooling": params.train.pooling.model_dump(),
+        "embed_batch": train.embed_batch,
+        "pooling": train.pooling.model_dump(),
+        "measured": train.measured,
     }
 
 
-def _sha256(weights: str) -> str | None:
-    """SHA-256 of a weights file; None for the weights that have a name."""
-    if weights in ("random", "imagenet"):
+def _sha256(name: str, weights: str) -> str | None:
+    """SHA-256 of the file a network's weights are read from, if they are."""
+    file = backbones.weights_file(name, weights)
+    if file is None:
         return None
-    with (repository_root() / weights).open("rb") as stream:
+    with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def embedder(description: dict[str, Any]) -> backbones.Embedder:
-    """What embeds for a member described by `describe`.
+    """What embeds for a member described by `describe`, before any training of its backbone.
 
     Raises `InputError` if its weights cannot be had or are no longer the same.
     """
-    name, weights = description["backbone"], description["weights"]
-    if _sha256(weights) != description["weights_sha256"]:
-        raise InputError(f"weights of {name} = {weights!r}: not the file it was trained with; train it again")
-    network = backbones.build(name, description["size"], weights, description["weights_seed"])
-    return backbones.Embedder(name, network, Pooling(**description["pooling"]), description["embed_batch"])
+    name, weights = description["network"], description["weights"]
+    if _sha256(name, weights) != description["weights_sha256"]:
+        raise InputError(f"train.weights = {weights!r}: {name} was trained with another file; train it again")
+
+    def make() -> Any:
+        return backbones.build(name, description["size"], weights, description["weights_seed"])
+
+    # How far it is trained afterwards, and what the head does, change no embedding.
+    decisive = {k: v for k, v in description.items() if k.startswith(("network", "weights", "size", "embed"))}
+    pooling = {k: v for k, v in description["pooling"].items() if k != "balance"}
+    recipe = None if description["mode"] == "scratch" else backbones.fingerprint(decisive | pooling)
+    return backbones.Embedder(
+        name, make, Pooling(**description["pooling"]), description["embed_batch"], recipe
+    )
 
 
-def save(folder: Path, description: dict[str, Any], head: Any) -> None:
-    """Write `model.json` and `head.weights.h5` into `folder`."""
+def trained_embedder(description: dict[str, Any], network: Any) -> backbones.Embedder:
+    """What embeds with a `network` whose weights training has changed."""
+    pooling = Pooling(**description["pooling"])
+    return backbones.Embedder(description["network"], lambda: network, pooling, description["embed_batch"])
+
+
+def save(folder: Path, description: dict[str, Any], head: Any, network: Any | None) -> None:
+    """Write `model.json` and the weights of the head, and of the `network` if it was trained."""
     write_json(description, folder / "model.json")
     head.save_weights(folder / "head.weights.h5")
+    if network is not None:
+        network.save_weights(folder / "backbone.weights.h5")
 
 
 def scorer(folder: Path) -> Callable[..., np.ndarray]:
-    """A function `(pixels, label)` from (n, size, size, 3) uint8 to scores (n,) in 1..5."""
+    """A function `(pixels, label=None, measured=None)` from (n, size, size, 3) uint8 to scores (n,).
+
+    `measured` are the features (n, f) measured in the photographs, needed if
+    the member was trained with them (`"measured"` in its `model.json`).
+    """
     description = read_json(folder / "model.json")
     embed = embedder(description)
+    if description["mode"] != "frozen":
+        embed.network.load_weights(folder / "backbone.weights.h5")
+        embed = trained_embedder(description, embed.network)
     head = heads.build(description["head"])
     head.load_weights(folder / "head.weights.h5")
-    batch = description["embed_batch"]
-    return lambda pixels, label=None: heads.predict(head, embed(pixels, label), batch)
+
+    def score(pixels: np.ndarray, label: str | None = None, measured: np.ndarray | None = None) -> np.ndarray:
+        features = embed(pixels, label)
+        if description["measured"]:
+            features = np.hstack([features, measured.astype(np.float32)])
+        return heads.predict(head, features, description["head"], description["embed_batch"])
+
+    return score

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from sabi.grades import GRADES, WORST_SOUND
+from sabi.grades import Grades
 
 
-def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: Grades) -> dict[str, Any]:
     """Point values of all metrics, and the number of photographs.
 
-    `truth` and `grades` are (n,) int 1..5, `scores` (n,) the scores the
-    grades were made from. A metric that does not exist (recall of a grade
-    without photographs) is None.
+    `truth` and `grades` are (n,) int, numbers of `rating`, `scores` (n,) the
+    scores the grades were made from. Sensitivity is the share of photographs
+    worse than the worst sound grade that are graded so, specificity that of
+    the others. A metric that does not exist (recall of a grade without
+    photographs) is None.
     """
-    weights = np.ones((1, len(truth)))
-    values = {name: _plain(value[0]) for name, value in _weighted(weights, truth, grades, scores).items()}
-    recall = {str(g): values.pop(f"recall.{g}") for g in GRADES}
+    every = _weighted(np.ones((1, len(truth))), truth, grades, scores, rating)
+    values = {name: _plain(value[0]) for name, value in every.items()}
+    recall = {name: values.pop(f"recall.{name}") for name in rating.names}
     return {"photographs": len(truth), **values, "recall": recall}
 
 
@@ -29,6 +31,7 @@ def intervals(
     grades: np.ndarray,
     scores: np.ndarray,
     specimens: np.ndarray,
+    rating: Grades,
     *,
     resamples: int,
     seed: int,
@@ -44,7 +47,7 @@ def intervals(
     drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
     times = np.zeros((resamples, count))
     np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
-    values = _weighted(times[:, specimen], truth, grades, scores)
+    values = _weighted(times[:, specimen], truth, grades, scores, rating)
     result: dict[str, list[float | None]] = {}
     for name, value in values.items():
         there = value[~np.isnan(value)]
@@ -53,25 +56,25 @@ def intervals(
     return result
 
 
-def confusion(weights: np.ndarray, truth: np.ndarray, grades: np.ndarray) -> np.ndarray:
-    """Confusion matrices (b, 5, 5), rows the truth, from weights (b, n) of the photographs."""
-    cell = np.zeros((len(truth), 25))
-    cell[np.arange(len(truth)), 5 * (truth - 1) + grades - 1] = 1
-    return (weights @ cell).reshape(-1, 5, 5)
+def confusion(weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, count: int) -> np.ndarray:
+    """Confusion matrices (b, count, count), rows the truth, from weights (b, n) of the photographs."""
+    cell = np.zeros((len(truth), count**2))
+    cell[np.arange(len(truth)), count * (truth - 1) + grades - 1] = 1
+    return (weights @ cell).reshape(-1, count, count)
 
 
 def _weighted(
-    weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, scores: np.ndarray
+    weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: Grades
 ) -> dict[str, np.ndarray]:
     """Every metric (b,) for weights (b, n) of the photographs; NaN where it does not exist."""
-    table = confusion(weights, truth, grades)
+    table = confusion(weights, truth, grades, len(rating.names))
     total = table.sum(axis=(1, 2))
     true, predicted = table.sum(axis=2), table.sum(axis=1)
     right = np.diagonal(table, axis1=1, axis2=2)
-    apart = np.abs(np.subtract.outer(GRADES, GRADES))
+    apart = np.abs(np.subtract.outer(rating.numbers, rating.numbers))
     chance = true[:, :, None] * predicted[:, None, :] / total[:, None, None]
-    bad = slice(0, WORST_SOUND - 1)
-    sound = slice(WORST_SOUND - 1, None)
+    bad = slice(0, rating.worst_sound - 1)
+    sound = slice(rating.worst_sound - 1, None)
     with np.errstate(invalid="ignore", divide="ignore"):
         f1 = 2 * right / (true + predicted)
         recall = right / true
@@ -84,7 +87,7 @@ def _weighted(
             "macro_f1": np.nanmean(f1, axis=1),
             "sensitivity": table[:, bad, bad].sum(axis=(1, 2)) / true[:, bad].sum(axis=1),
             "specificity": table[:, sound, sound].sum(axis=(1, 2)) / true[:, sound].sum(axis=1),
-            **{f"recall.{g}": recall[:, g - 1] for g in GRADES},
+            **{f"recall.{name}": recall[:, row] for row, name in enumerate(rating.names)},
         }
 
 

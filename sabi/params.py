@@ -18,21 +18,70 @@ import yaml
 from pydantic import Field
 
 from sabi.errors import InputError
+from sabi.grades import Grades
+from sabi.networks import NETWORKS, STANDARD
 from sabi.repository import repository_root
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-
-# The registry proper (`sabi/backbones.py`) says how each is built; the names
-# stand here too because checking them must not load TensorFlow.
-BackboneName = Literal["EfficientNetV2S", "DenseNet121", "MobileNetV3Large"]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(pydantic.BaseModel):
     """A section of `params.yaml`: no unknown names, no silent conversion."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _as_name(grade: Any) -> Any:
+    """YAML reads a grade 3 as a number; names are text."""
+    return str(grade) if isinstance(grade, int) and not isinstance(grade, bool) else grade
+
+
+class Labels(Section):
+    source: Literal["name", "folder", "csv"]
+    grades: Annotated[list[str], Field(min_length=2)]
+    sound: str
+
+    @pydantic.field_validator("grades", mode="before")
+    @classmethod
+    def _as_text(cls, grades: Any) -> Any:
+        return [_as_name(name) for name in grades] if isinstance(grades, list) else grades
+
+    @pydantic.field_validator("sound", mode="before")
+    @classmethod
+    def _sound_as_text(cls, sound: Any) -> Any:
+        return _as_name(sound)
+
+    @pydantic.field_validator("grades")
+    @classmethod
+    def _distinct_names(cls, grades: list[str]) -> list[str]:
+        for name in grades:
+            if not name or name != name.strip() or "/" in name or not name.isprintable():
+                raise ValueError(
+                    f"{name!r} is no name of a grade: one line, not empty, no '/', no space at either end"
+                )
+        if len(set(grades)) < len(grades):
+            raise ValueError("names a grade twice")
+        return grades
+
+    @pydantic.model_validator(mode="after")
+    def _sound_is_a_grade(self) -> "Labels":
+        if self.sound not in self.grades[1:]:
+            raise ValueError(
+                f"sound = {self.sound!r} must be one of labels.grades, not the worst: "
+                f"{', '.join(self.grades[1:])}"
+            )
+        return self
+
+
+MmPerPixel = Annotated[float, Field(ge=0.001, le=100)]
+
+
+class Scale(Section):
+    photographs: MmPerPixel | None
+    target: MmPerPixel | None
 
 
 class SoftScore(Section):
@@ -67,16 +116,69 @@ class Split(Section):
         return self
 
 
+class Chance(Section):
+    probability: Probability
+
+
+class Rotation(Chance):
+    strength: Annotated[float, Field(ge=0, le=180)]
+
+
+class Zoom(Chance):
+    strength: Annotated[float, Field(ge=0, le=0.9)]
+
+
+class Shift(Chance):
+    strength: Annotated[float, Field(ge=0, le=1)]
+
+
+class Shear(Chance):
+    strength: Annotated[float, Field(ge=0, le=60)]
+
+
+class ResizedCrop(Chance):
+    strength: Annotated[float, Field(ge=0, le=0.95)]
+
+
+class Tone(Chance):
+    strength: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Hue(Chance):
+    strength: Annotated[float, Field(ge=0, le=0.5)]
+
+
+class GridShuffle(Chance):
+    strength: Literal[2, 3]
+
+
+class Cutout(Chance):
+    strength: Annotated[float, Field(ge=0, le=0.5)]
+
+
+class Mixup(Chance):
+    strength: Annotated[float, Field(ge=0, le=0.5)]
+
+
 class Augment(Section):
     seed: Seed
     # The backbones halve the side five times; on other sides they round it differently.
     size: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
     copies: Annotated[int, Field(ge=0)]
-    flip: bool
-    rotation: Annotated[float, Field(ge=0, le=180)]
-    brightness: Annotated[float, Field(ge=0, lt=1)]
-    contrast: Annotated[float, Field(ge=0, lt=1)]
-    hue: Annotated[float, Field(ge=0, le=0.5)]
+    fill: Literal["constant", "nearest", "reflect", "wrap"]
+    horizontal_flip: Chance
+    vertical_flip: Chance
+    rotation: Rotation
+    zoom: Zoom
+    shift: Shift
+    shear: Shear
+    resized_crop: ResizedCrop
+    brightness: Tone
+    contrast: Tone
+    hue: Hue
+    grid_shuffle: GridShuffle
+    cutout: Cutout
+    mixup: Mixup
 
 
 class Pooling(Section):
@@ -91,33 +193,54 @@ class Ridge(Section):
 
 
 class Loss(Section):
+    name: Literal["mse", "penalised", "strong"]
     margin: Annotated[float, Field(ge=0)]
     penalty: Annotated[float, Field(ge=0)]
+    asymmetry: Annotated[float, Field(ge=0)]
 
 
 class Dense(Section):
     units: Annotated[list[Count], Field(min_length=1)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    loss: Loss
+
+
+class FineTune(Section):
+    layers: int | str
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    epochs: Count
+
+    @pydantic.field_validator("layers", mode="plain")
+    @classmethod
+    def _number_or_name(cls, layers: Any) -> int | str:
+        if isinstance(layers, bool) or not isinstance(layers, (int, str)) or layers == "" or layers == 0:
+            raise ValueError("must be a number of last layers, 1 or more, or the name of a layer")
+        if isinstance(layers, int) and layers < 1:
+            raise ValueError("must be 1 or more, or the name of a layer")
+        return layers
 
 
 class Train(Section):
     seed: Seed
+    weights: Annotated[str, Field(min_length=1)]
     weights_seed: Seed
+    mode: Literal["frozen", "fine_tune", "scratch"]
+    fine_tune: FineTune
+    threads: Annotated[int, Field(ge=1, le=256)]
     embed_batch: Count
     pooling: Pooling
+    measured: bool
     head: Literal["ridge", "dense"]
     ridge: Ridge
     dense: Dense
+    output: Literal["linear", "sigmoid", "coral", "corn"]
+    class_weights: Literal["equal", "balanced"]
+    loss: Loss
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
+    schedule: Literal["constant", "cosine", "plateau"]
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     patience: Count
-
-
-class Network(Section):
-    backbone: BackboneName
-    weights: Annotated[str, Field(min_length=1)]
 
     @pydantic.field_validator("weights")
     @classmethod
@@ -126,19 +249,23 @@ class Network(Section):
             return weights
         if Path(weights).is_absolute():
             # It would be part of the outputs, which are to be the same on every machine.
-            raise ValueError("not an absolute path; put the file into the repository's folder")
-        if not (repository_root() / weights).is_file():
+            raise ValueError("not an absolute path; put the folder into the repository's")
+        if not (repository_root() / weights).is_dir():
             raise ValueError(
-                "no such file; allowed: random, imagenet, or a Keras no-top file, its path from the "
-                "repository's root"
+                "no such folder; allowed: random, imagenet, or a folder with Keras's no-top files, "
+                "its path from the repository's root"
             )
         return weights
 
-
-class Networks(Section):
-    efficientnet: Network
-    densenet: Network
-    mobilenet: Network
+    @pydantic.model_validator(mode="after")
+    def _head_fits(self) -> "Train":
+        if self.head == "ridge" and self.mode == "scratch":
+            raise ValueError(
+                "head = 'ridge' needs finished features, which mode = 'scratch' has not; use dense"
+            )
+        if self.head == "ridge" and self.output != "linear":
+            raise ValueError(f"output = {self.output!r} needs head = 'dense'; the ridge head is linear")
+        return self
 
 
 class Ensemble(Section):
@@ -147,27 +274,27 @@ class Ensemble(Section):
 
     @pydantic.field_validator("members")
     @classmethod
-    def _known_once(cls, members: list[str]) -> list[str]:
-        known = list(Networks.model_fields)
-        for member in members:
-            if member not in known:
-                raise ValueError(f"unknown member {member!r}; allowed: {', '.join(known)}")
+    def _once(cls, members: list[str]) -> list[str]:
         if len(set(members)) < len(members):
             raise ValueError("names a member twice")
         return members
 
 
+class Correction(Section):
+    method: Literal["none", "measured"]
+    above: str
+    within: Annotated[float, Field(gt=0, le=1)]
+
+    @pydantic.field_validator("above", mode="before")
+    @classmethod
+    def _above_as_text(cls, above: Any) -> Any:
+        return _as_name(above)
+
+
 class Binning(Section):
     method: Literal["tuned", "fixed"]
-    thresholds: Annotated[list[float], Field(min_length=4, max_length=4)]
-
-    @pydantic.field_validator("thresholds")
-    @classmethod
-    def _ascending(cls, thresholds: list[float]) -> list[float]:
-        bounds = [1.0, *thresholds, 5.0]
-        if any(low >= high for low, high in itertools.pairwise(bounds)):
-            raise ValueError("must ascend strictly between 1 and 5, like [1.5, 2.5, 3.5, 4.5]")
-        return thresholds
+    thresholds: list[float]
+    correction: Correction
 
 
 class Bootstrap(Section):
@@ -190,14 +317,82 @@ class Report(Section):
 
 
 class Params(Section):
+    labels: Labels
+    scale: Scale
     split: Split
     augment: Augment
+    candidates: list[str]
     train: Train
-    networks: Networks
     ensemble: Ensemble
     binning: Binning
     evaluate: Evaluate
     report: Report
+
+    @property
+    def grades(self) -> Grades:
+        """The grades and where soundness begins."""
+        names = tuple(self.labels.grades)
+        return Grades(names, names.index(self.labels.sound) + 1)
+
+    @property
+    def networks(self) -> list[str]:
+        """All networks that are trained: the standard three, then the candidates."""
+        return [*STANDARD, *self.candidates]
+
+    @pydantic.field_validator("candidates")
+    @classmethod
+    def _registered(cls, candidates: list[str]) -> list[str]:
+        others = [name for name in NETWORKS if name not in STANDARD]
+        for name in candidates:
+            if name in STANDARD:
+                raise ValueError(f"{name!r} is always trained; leave it out")
+            if name not in NETWORKS:
+                raise ValueError(f"unknown network {name!r}; allowed: {', '.join(others)}")
+        if len(set(candidates)) < len(candidates):
+            raise ValueError("names a network twice")
+        return candidates
+
+    @pydantic.model_validator(mode="after")
+    def _sections_agree(self) -> "Params":
+        for check in (self._members, self._sides, self._correction, self._thresholds):
+            check()
+        return self
+
+    def _members(self) -> None:
+        for member in self.ensemble.members:
+            if member not in self.networks:
+                if member in NETWORKS:
+                    raise ValueError(f"ensemble.members: {member!r} is not trained; add it to candidates")
+                known = ", ".join(self.networks)
+                raise ValueError(f"ensemble.members: unknown member {member!r}; allowed: {known}")
+
+    def _sides(self) -> None:
+        for name in self.networks:
+            smallest = NETWORKS[name].smallest
+            if self.augment.size < smallest:
+                raise ValueError(
+                    f"augment.size = {self.augment.size}: {name} needs {smallest} pixels or more"
+                )
+
+    def _correction(self) -> None:
+        correction = self.binning.correction
+        if correction.method != "none" and correction.above not in self.labels.grades[:-1]:
+            raise ValueError(
+                f"binning.correction.above = {correction.above!r}: must be one of labels.grades, "
+                f"not the best: {', '.join(self.labels.grades[:-1])}"
+            )
+
+    def _thresholds(self) -> None:
+        if self.binning.method == "tuned":
+            return
+        best = len(self.labels.grades)
+        bounds = [1.0, *self.binning.thresholds, float(best)]
+        if len(bounds) != best + 1 or any(low >= high for low, high in itertools.pairwise(bounds)):
+            middles = [grade + 0.5 for grade in range(1, best)]
+            raise ValueError(
+                f"binning.thresholds = {self.binning.thresholds}: needs {best - 1} that ascend strictly "
+                f"between 1 and {best}, like {middles}"
+            )
 
 
 def load(path: str | Path = "params.yaml") -> Params:
@@ -218,40 +413,50 @@ def load(path: str | Path = "params.yaml") -> Params:
     try:
         return Params.model_validate(raw)
     except pydantic.ValidationError as error:
-        problems = [_explain(problem, raw) for problem in error.errors()]
+        problems = [_explain(problem) for problem in error.errors()]
     # A misspelt name is reported once, not also as a missing one.
     misspelt = [p for p in problems if "not a parameter" in p]
     raise InputError(" ".join(f"{path.name}: {'; '.join(misspelt or problems)}".split()))
 
 
-def _explain(problem: Any, raw: Any) -> str:
+def _explain(problem: Any) -> str:
     """One problem of pydantic's as `<name> = <value>: <what is allowed and what to do>`."""
     location = list(problem["loc"])
     name = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
-        return _explain_unknown(location, raw)
+        return _explain_unknown(location)
     if problem["type"] == "missing":
         return f"{name} is missing; add it (`git diff params.yaml` shows what was changed)"
     allowed = problem["msg"].removeprefix("Value error, ")
     allowed = allowed[0].lower() + allowed[1:]
     value = problem["input"]
-    if isinstance(value, dict) and problem["type"] == "value_error":
-        shown = name
-    else:
-        shown = f"{name or 'the file'} = {value!r}"
-    advice = f"change it in params.yaml or with -S {name}=..."
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+    if problem["type"] == "value_error" and _names(location):
+        # Values that do not go together: the text names them, seen from their section.
+        return f"{name}{'.' if name else ''}{allowed}; change it in params.yaml"
+    whole = ".".join(part for part in location if isinstance(part, str))  # not one item of a list
+    advice = f"change it in params.yaml or with -S {whole}=..."
+    if problem["type"] == "model_type":
+        allowed = f"must be a section with {', '.join(_names(location))}"
+        advice = "`git diff params.yaml` shows what was changed"
+    elif isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
         advice = f"YAML reads it as text: write {Decimal(value):f}"
-    return f"{shown}: {allowed}; {advice}"
+    elif problem["type"] == "string_type" and isinstance(value, (bool, float)):
+        advice = "YAML does not read it as text: write it in quotes"
+    return f"{name or 'the file'} = {value!r}: {allowed}; {advice}"
 
 
-def _explain_unknown(location: list[Any], raw: Any) -> str:
+def _explain_unknown(location: list[Any]) -> str:
     """A name that no parameter has, with the nearest that exists."""
     *parents, wrong = location
-    section: Any = Params
-    for part in parents:
-        section = section.model_fields[part].annotation
-    known = list(section.model_fields)
+    known = _names(parents)
     near = difflib.get_close_matches(str(wrong), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"allowed here: {', '.join(known)}"
     return f"{'.'.join(map(str, location))} is not a parameter; {hint}"
+
+
+def _names(location: list[Any]) -> list[str]:
+    """The names in the section at `location`; none if a value is there."""
+    section: Any = Params
+    for part in location:
+        section = section.model_fields[part].annotation
+    return list(getattr(section, "model_fields", ()))

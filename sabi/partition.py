@@ -16,17 +16,25 @@ def uniform(*parts: object) -> float:
     return (int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 11) / 2**53
 
 
-def specimen_of(path: str, pattern: str) -> str:
-    """The piece of steel in a photograph: the group of `pattern` found in its path.
-
-    Where it does not match, the path without the grade and the suffix: another
-    grade or file type does not make another piece of steel.
-    """
+def specimen_of(path: str, pattern: str) -> str | None:
+    """The piece of steel in a photograph: the group of `pattern` found in its path, if it is."""
     match = re.search(pattern, path)
-    if match and match.group(1):
-        return match.group(1)
-    folder, slash, name = path.rpartition("/")
-    return folder + slash + name[2:].rpartition(".")[0]
+    return (match.group(1) or None) if match else None
+
+
+def ungraded(path: str, grade: str, source: str) -> str:
+    """`path` without what tells its grade in `labels.source`, and without suffix.
+
+    The specimen of a photograph of which nothing else tells it: another grade
+    or file type does not make another piece of steel.
+    """
+    stem = path[: path.rindex(".")]
+    if source == "csv":
+        return stem
+    if source == "folder":
+        return stem.removeprefix(f"{grade}/")
+    folder, slash, name = stem.rpartition("/")
+    return folder + slash + name.removeprefix(f"{grade}_")
 
 
 def partition_of(specimen: str, *, seed: int, validation: float, test: float) -> str:

@@ -16,7 +16,6 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from sabi.errors import InputError
-from sabi.grades import GRADES
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,6 +39,8 @@ class Decoded:
     sha256: str  # of the file's bytes
     pixel_sha256: str  # of the size and upright 8-bit RGB pixels
     drawing: bool  # made by sabi's sample generator
+    width: int  # upright, pixels
+    height: int
 
 
 def find(folder: Path) -> list[str]:
@@ -79,17 +80,6 @@ def check_name(folder: Path, path: str) -> None:
         raise Unusable("a folder with a photograph's name; rename it")
     if not path.lower().endswith(SUFFIXES):
         raise Unusable(f"not a photograph: the name must end in {', '.join(SUFFIXES)}")
-
-
-def grade_of(path: str) -> int:
-    """The inspector's grade, 1 to 5, that a file's name `<grade>_<anything>` begins with.
-
-    Raises `Unusable` for any other name.
-    """
-    name = path.rpartition("/")[2]
-    if name[0] not in map(str, GRADES) or name[1:2] != "_":
-        raise Unusable(f"the name must begin with a grade 1 to 5 and '_', not {name[:2]!r}")
-    return int(name[0])
 
 
 def decode(file: Path, *, min_side: int = 1, max_megapixels: float = math.inf) -> Image.Image:
@@ -143,7 +133,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def examine(file: Path, *, min_side: int, max_megapixels: float) -> Decoded | Unusable:
-    """Hashes of a photograph, or why it cannot be used."""
+    """Hashes and size of a photograph, or why it cannot be used."""
     try:
         image = decode(file, min_side=min_side, max_megapixels=max_megapixels)
     except Unusable as reason:
@@ -154,12 +144,48 @@ def examine(file: Path, *, min_side: int, max_megapixels: float) -> Decoded | Un
         content = hashlib.file_digest(stream, "sha256")
         stream.seek(0)
         drawing = DRAWING_MARK in stream.read(1024)
-    return Decoded(content.hexdigest(), pixels.hexdigest(), drawing)
+    return Decoded(content.hexdigest(), pixels.hexdigest(), drawing, *image.size)
 
 
-def resized(image: Image.Image, size: int) -> np.ndarray:
-    """`image` as (size, size, 3) uint8, stretched to a square as the wiki's script does."""
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+def check_coverage(
+    width: int, height: int, mm_per_pixel: float | None, size: int, target: float | None
+) -> None:
+    """Raise `Unusable` unless a photograph shows the square that `prepared` cuts out of it.
+
+    `width` and `height` in pixels of `mm_per_pixel`; the square has `size`
+    pixels of `target` millimetres a side. Without a target everything passes.
+    """
+    if target is None:
+        return
+    if mm_per_pixel is None:
+        raise Unusable(
+            "its scale is unknown, but scale.target is set; give mm_per_pixel in labels.csv, "
+            "or scale.photographs"
+        )
+    if min(width, height) * mm_per_pixel < size * target:
+        raise Unusable(
+            f"shows {width * mm_per_pixel:.4g} x {height * mm_per_pixel:.4g} mm; {size * target:.4g} mm are "
+            "needed either way (augment.size x scale.target)"
+        )
+
+
+def prepared(image: Image.Image, size: int, mm_per_pixel: float | None, target: float | None) -> np.ndarray:
+    """`image` as the networks see it, (size, size, 3) uint8.
+
+    Without `target` it is stretched to a square, as the wiki's script does.
+    With it, in millimetres a pixel, it is resized from `mm_per_pixel` to that
+    scale and its middle is cut out; raises `Unusable` as `check_coverage` does.
+    """
+    middle = None
+    if target is not None:
+        width, height = image.size
+        check_coverage(width, height, mm_per_pixel, size, target)
+        side = min(size * target / mm_per_pixel, width, height)  # never over a border by rounding
+        left, top = (width - side) / 2, (height - side) / 2
+        # Resizing a part gives the same pixels as cutting it out of the whole, resized; and is faster.
+        middle = (left, top, left + side, top + side)
+    # Pillow averages over all pixels that become one, so that fine grain leaves no false pattern.
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=middle))
 
 
 def map_threads(function: Callable[[T], R], items: Iterable[T], label: str) -> list[R]:

@@ -25,7 +25,7 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     count = len(embeddings[0])
     chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
     joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
-    components = PCA(min(COMPONENTS, len(chosen)), svd_solver="full").fit_transform(joint)
+    components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
     perplexity = min(30, (len(chosen) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
     planes = {"pca": components[:, :2], "tsne": tsne, "umap": _umap(components, params.seed)}

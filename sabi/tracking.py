@@ -26,7 +26,7 @@ from sabi.params import Params
 from sabi.repository import repository_root
 
 EXPERIMENT = "sabi"
-KIND, FINGERPRINT = "sabi.kind", "sabi.fingerprint"
+KIND, FINGERPRINT, KEY = "sabi.kind", "sabi.fingerprint", "sabi.training"
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "mlflow")
 
 
@@ -49,20 +49,38 @@ class Log:
 
 
 @contextmanager
-def training(member: str, params: Params) -> Iterator[Log]:
-    """A run "train <member>" that is open while the block runs; its status tells how that ended."""
+def training(member: str, params: Params, key: str) -> Iterator[Log]:
+    """A run "train <member>" that is open while the block runs; its status tells how that ended.
+
+    `key` is of all that decides the training: equal keys, equal results.
+    """
     chosen = {
         "split": params.split.model_dump(),
         "augment": params.augment.model_dump(),
         "train": params.train.model_dump(),
-        "network": params.networks.model_dump()[member],
+        "labels": params.labels.model_dump(),
+        "network": member,
     }
     client, experiment = _store()
-    tags = {KIND: "training", "sabi.member": member, **_circumstances()}
+    tags = {KIND: "training", "sabi.member": member, KEY: key, **_circumstances()}
     start = time.monotonic()
     with _open_run(client, experiment, f"train {member}", tags, chosen) as run_id:
         yield Log(client, run_id)
         client.log_metric(run_id, "seconds", time.monotonic() - start)
+
+
+def training_seconds(key: str) -> float:
+    """How long the training with this `key` took, the first time that it ran to its end.
+
+    Raises `InputError` if none is recorded: a training restored from DVC's cache
+    on a machine where it never ran.
+    """
+    client, experiment = _store()
+    same = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'"
+    runs = client.search_runs([experiment], same, order_by=["attributes.start_time"], max_results=1)
+    if not runs:
+        raise InputError(f"MLflow has no training {key[:12]}; run `dvc repro --force` on this machine once")
+    return runs[0].data.metrics["seconds"]
 
 
 def record_result(
@@ -161,6 +179,12 @@ def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
+def _processor() -> str:
+    """The processor's own name, to know on which kinds a result was obtained."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "unknown")
+
+
 def _circumstances() -> dict[str, str]:
     """Where and with what a run was made: commit, DVC experiment, versions, threads, machine."""
 
@@ -173,6 +197,7 @@ def _circumstances() -> dict[str, str]:
         "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", str(os.cpu_count())),
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "processor": _processor(),
         **{f"version.{package}": version(package) for package in PACKAGES},
     }
     if "DVC_EXP_NAME" in os.environ:

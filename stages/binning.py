@@ -1,91 +1,174 @@
 """Scores to grades, and photographs without a grade sorted by theirs: `python -m stages.binning`."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from sabi import ensembling, members
+from sabi import correction, ensembling, labels, members
 from sabi.binning import to_grades, tune_thresholds
-from sabi.grades import GRADES
+from sabi.correction import Rule
 from sabi.handover import MANIFEST, read_json, read_table, write_json, write_table
+from sabi.measuring import FEATURES, in_millimetres, measure
 from sabi.params import Params
-from sabi.photographs import Unusable, check_name, decode, find, map_threads, printable, resized
+from sabi.photographs import Unusable, check_name, decode, find, map_threads, prepared, printable
 from sabi.stage import run
 
+MEASURED = Path("data/augment/measured.csv")
 UNLABELLED = Path("data/unlabelled")
 OUT = Path("data/grades")
 
 
 def main(params: Params) -> None:
-    truth = read_table(MANIFEST).set_index("path").grade
+    manifest = read_table(MANIFEST).set_index("path")
     tables = {"ensemble": read_table("data/ensemble/scores.csv")}
-    for member in params.networks.model_dump():
+    for member in params.networks:
         tables[member] = read_table(members.MEMBERS / member / "predictions.csv")
 
     thresholds = {}
     for who, table in tables.items():
         validation = table[table.partition == "validation"]
+        truth = manifest.grade[validation.path].to_numpy()
         thresholds[who] = (
-            tune_thresholds(validation.score.to_numpy(), truth[validation.path].to_numpy())
+            tune_thresholds(validation.score.to_numpy(), truth, len(params.grades.names))
             if params.binning.method == "tuned"
             else params.binning.thresholds
         )
         tables[who] = table.assign(grade=to_grades(table.score.to_numpy(), thresholds[who]))
-    write_table(tables.pop("ensemble"), OUT / "grades.csv")
-    each = [table.assign(member=member) for member, table in tables.items()]
-    write_table(pd.concat(each), OUT / "members.csv")
     write_json(thresholds, OUT / "thresholds.json")
     print(f"thresholds of the ensemble: {thresholds['ensemble']}")
-    grade_unlabelled(thresholds["ensemble"], params)
+
+    graded = tables.pop("ensemble")
+    each = [table.assign(member=member) for member, table in tables.items()]
+    write_table(pd.concat(each), OUT / "members.csv")
+    rule = learn_correction(graded, thresholds["ensemble"], manifest, params)
+    write_table(correct(graded, rule), OUT / "grades.csv")
+    grade_unlabelled(thresholds["ensemble"], rule, in_millimetres(manifest), params)
 
 
-def grade_unlabelled(thresholds: list[float], params: Params) -> None:
-    """Grade `data/unlabelled` and copy each photograph into the folder of its grade, score1..score5.
+def learn_correction(
+    graded: pd.DataFrame, thresholds: list[float], manifest: pd.DataFrame, params: Params
+) -> Rule | None:
+    """The rule that corrects the ensemble's grades, if it is wanted and validation supports it.
+
+    Writes `correction.json`: whether it is on, why not, and the rule.
+    """
+    chosen = params.binning.correction
+    if chosen.method == "none":
+        learnt = "binning.correction.method is none"
+    else:
+        validation = graded[graded.partition == "validation"]
+        learnt = correction.fit(
+            validation.score.to_numpy(),
+            manifest.grade[validation.path].to_numpy(),
+            measured(validation),
+            manifest.specimen[validation.path].to_numpy(),
+            thresholds,
+            params.grades.names.index(chosen.above) + 1,
+            chosen.within,
+        )
+    rule = learnt if isinstance(learnt, Rule) else None
+    reason = None if rule else learnt
+    columns = ["distance", *FEATURES]
+    made = {"on": rule is not None, "reason": reason, "rule": rule and asdict(rule) | {"columns": columns}}
+    write_json(made, OUT / "correction.json")
+    print(f"correction: {f'off, {reason}' if reason else 'on'}")
+    return rule
+
+
+def measured(table: pd.DataFrame) -> np.ndarray:
+    """Measured features (n, f) of the photographs of a table, in its order."""
+    return read_table(MEASURED).set_index("path").loc[table.path, list(FEATURES)].to_numpy(float)
+
+
+def correct(graded: pd.DataFrame, rule: Rule | None) -> pd.DataFrame:
+    """The table of path, partition, score and grade with the grades corrected by `rule`.
+
+    Writes what it changed to `corrections.csv` (path, partition, score, before, after).
+    """
+    before = graded.grade
+    if rule:
+        after = correction.apply(rule, graded.score.to_numpy(), before.to_numpy(), measured(graded))
+        graded = graded.assign(grade=after)
+    changes = graded[["path", "partition", "score"]].assign(before=before, after=graded.grade)
+    write_table(changes[changes.before != changes.after], OUT / "corrections.csv")
+    return graded
+
+
+def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bool, params: Params) -> None:
+    """Grade `data/unlabelled` and copy each photograph into the folder of its grade, `score<grade>`.
 
     Writes `unlabelled.csv` (path, score, grade) and `unlabelled_rejected.csv` (path, reason).
     """
-    usable: dict[str, np.ndarray] = {}
-    rejected = []
-    found = find(UNLABELLED)
+    ensemble = read_json("data/ensemble/ensemble.json")
+    models = [read_json(members.MEMBERS / member / "model.json") for member in ensemble["weights"]]
+    wanted = rule is not None or any(model["measured"] for model in models)
+    scales = labels.scales(UNLABELLED)
 
-    def look(path: str) -> np.ndarray | Unusable:
+    def look(path: str) -> tuple[np.ndarray, list[float]] | Unusable:
+        scale = scales.get(path, params.scale.photographs)
         try:
             check_name(UNLABELLED, path)
             limits = {"min_side": params.split.min_side, "max_megapixels": params.split.max_megapixels}
-            return resized(decode(UNLABELLED / path, **limits), params.augment.size)
+            image = decode(UNLABELLED / path, **limits)
+            pixels = prepared(image, params.augment.size, scale, params.scale.target)
+            return pixels, measure_like_training(image, scale, millimetres) if wanted else []
         except Unusable as reason:
             return reason
 
+    usable: dict[str, tuple[np.ndarray, list[float]]] = {}
+    rejected = []
+    found = [path for path in find(UNLABELLED) if path != labels.FILE]
     for path, result in zip(found, map_threads(look, found, "read unlabelled"), strict=True):
         if isinstance(result, Unusable):
             rejected.append((printable(path), str(result)))
         else:
             usable[path] = result
-    for grade in GRADES:
-        (OUT / "unlabelled" / f"score{grade}").mkdir(parents=True, exist_ok=True)
-    graded = pd.DataFrame({"path": list(usable)}, dtype=str)
-    graded["score"] = score(list(usable.values())) if usable else []
-    graded["grade"] = to_grades(graded.score.to_numpy(float), thresholds)
-    for path, grade in zip(graded.path, graded.grade, strict=True):
-        target = OUT / "unlabelled" / f"score{grade}" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(UNLABELLED / path, target)
+
+    graded = pd.DataFrame({"path": list(usable)}, dtype=str).assign(score=0.0, grade=0)
+    if usable:
+        pixels, features = (np.array(column) for column in zip(*usable.values(), strict=True))
+        scores = score(pixels, features if wanted else None, ensemble)
+        grades = to_grades(scores, thresholds)
+        grades = correction.apply(rule, scores, grades, features) if rule else grades
+        graded = graded.assign(score=scores, grade=grades)
     write_table(graded, OUT / "unlabelled.csv")
     write_table(pd.DataFrame(rejected, columns=["path", "reason"]), OUT / "unlabelled_rejected.csv")
+    sort_into_folders(graded, params.grades.names)
     print(f"unlabelled: {len(graded)} photographs graded, {len(rejected)} files rejected")
 
 
-def score(photographs: list[np.ndarray]) -> np.ndarray:
-    """Scores of the ensemble (n,) for photographs of shape (size, size, 3) uint8."""
-    ensemble = read_json("data/ensemble/ensemble.json")
-    pixels = np.stack(photographs)
+def measure_like_training(image: Image.Image, scale: float | None, millimetres: bool) -> list[float]:
+    """`FEATURES` of a photograph of `scale` millimetres a pixel in the unit of the training photographs'."""
+    if millimetres and scale is None:
+        raise Unusable(
+            "its scale is unknown, but grains were learnt in millimetres; "
+            "give mm_per_pixel in labels.csv, or scale.photographs"
+        )
+    features = measure(image, scale if millimetres else None)
+    return [features[name] for name in FEATURES]
+
+
+def score(pixels: np.ndarray, features: np.ndarray | None, ensemble: dict) -> np.ndarray:
+    """Scores of the ensemble (n,) for photographs (n, size, size, 3) uint8 and measured features (n, f)."""
     scores = [
-        members.scorer(members.MEMBERS / member)(pixels, f"{member}: grade unlabelled")
+        members.scorer(members.MEMBERS / member)(pixels, f"{member}: grade unlabelled", features)
         for member in ensemble["weights"]
     ]
     return ensembling.combine(np.stack(scores), ensemble["method"], list(ensemble["weights"].values()))
+
+
+def sort_into_folders(graded: pd.DataFrame, names: tuple[str, ...]) -> None:
+    """Copy each photograph of `data/unlabelled` into the folder of its grade; every grade has one."""
+    for name in names:
+        (OUT / "unlabelled" / f"score{name}").mkdir(parents=True, exist_ok=True)
+    for path, grade in zip(graded.path, graded.grade, strict=True):
+        target = OUT / "unlabelled" / f"score{names[grade - 1]}" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(UNLABELLED / path, target)
 
 
 if __name__ == "__main__":

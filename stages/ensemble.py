@@ -1,5 +1,6 @@
 """The members' scores into one per photograph: `python -m stages.ensemble`."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ from sabi.handover import MANIFEST, read_table, write_json, write_table
 from sabi.params import Params
 from sabi.stage import run
 
+MEMBERS = Path("data/members")
+METRICS = Path("metrics/train")
 OUT = Path("data/ensemble")
 
 
 def main(params: Params) -> None:
+    forget_others(params.networks)
     method = params.ensemble.method
-    tables = [read_table(f"data/members/{member}/predictions.csv") for member in params.ensemble.members]
+    tables = [read_table(MEMBERS / member / "predictions.csv") for member in params.ensemble.members]
     grades = read_table(MANIFEST).set_index("path").grade
     combined = tables[0][["path", "partition"]]
     scores = np.stack([table.score for table in tables])
@@ -27,6 +31,18 @@ def main(params: Params) -> None:
     made = {"method": method, "weights": dict(zip(params.ensemble.members, weights, strict=True))}
     write_json(made, OUT / "ensemble.json")
     print(f"ensemble: {made}")
+
+
+def forget_others(networks: list[str]) -> None:
+    """Delete what an earlier set of candidates left: members that are not in `networks`.
+
+    `data/members` is a dependency as a whole; what lies there must not depend
+    on what was tried before. DVC reads it again after this stage.
+    """
+    for folder in MEMBERS.iterdir():
+        if folder.name not in networks:
+            shutil.rmtree(folder)
+            (METRICS / f"{folder.name}.json").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Judges grades on the test partition, draws the maps of embeddings: `python -m stages.evaluate`."""
+"""Judges test grades and validation scores, maps the embeddings: `python -m stages.evaluate`."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from sabi import projection
 from sabi.handover import MANIFEST, read_table, write_json, write_table
@@ -20,28 +21,44 @@ def main(params: Params) -> None:
     for member, table in read_table("data/grades/members.csv").groupby("member", sort=False):
         graded[member] = table
 
-    bounds = {}
+    metrics, bounds, validation = {}, {}, {}
     for who, table in graded.items():
-        test = table[table.partition == "test"].merge(
-            manifest[["path", "specimen", "grade"]], on="path", suffixes=("", "_true")
-        )
+        known = table.merge(manifest[["path", "specimen", "grade"]], on="path", suffixes=("", "_true"))
+        validation[who] = score_errors(known[known.partition == "validation"])
+        test = known[known.partition == "test"]
         judged = [test[column].to_numpy() for column in ("grade_true", "grade", "score")]
-        write_json(measure(*judged), METRICS / f"{who}.json")
+        metrics[who] = measure(*judged, params.grades)
         bounds[who] = intervals(
             *judged,
             test.specimen.to_numpy(),
+            params.grades,
             resamples=params.evaluate.bootstrap.resamples,
             seed=params.evaluate.bootstrap.seed,
         )
         if who == "ensemble":
             plot = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
             write_table(plot[["path", "actual", "predicted", "score"]], OUT / "predictions.csv")
+    write_json(metrics.pop("ensemble"), METRICS / "ensemble.json")
+    write_json(metrics, METRICS / "members.json")
+    write_json(validation, METRICS / "validation.json")
     write_json(bounds, OUT / "intervals.json")
 
     embeddings = [np.load(f"data/members/{member}/embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")
     write_table(maps, OUT / "projections.csv")
+
+
+def score_errors(known: pd.DataFrame) -> dict[str, float]:
+    """Errors of the scores, in grades: what settings are to be chosen by, on validation.
+
+    Of scores, not grades: the thresholds were tuned on the same photographs.
+    """
+    error = (known.score - known.grade_true).to_numpy()
+    return {
+        "mae": round(float(np.mean(np.abs(error))), 6),
+        "rmse": round(float(np.sqrt(np.mean(error**2))), 6),
+    }
 
 
 if __name__ == "__main__":

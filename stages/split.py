@@ -1,23 +1,23 @@
 """Reads data/raw, decides what is used and in which partition: `python -m stages.split`."""
 
-import re
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
-from sabi import partition
+from sabi import labels, partition
 from sabi.errors import InputError
-from sabi.grades import GRADES, HIGHEST, LOWEST
+from sabi.grades import LOWEST
 from sabi.handover import MANIFEST, REJECTED, write_json, write_table
-from sabi.params import Params, Split
+from sabi.labels import Label
+from sabi.params import Params
 from sabi.photographs import (
     Decoded,
     Unusable,
+    check_coverage,
     check_name,
     examine,
     find,
-    grade_of,
     map_threads,
     printable,
 )
@@ -25,57 +25,85 @@ from sabi.stage import run
 
 RAW = Path("data/raw")
 SUMMARY = Path("data/split/summary.json")
+COLUMNS = ["path", "sha256", "specimen", "grade", "partition", "soft_score", "mm_per_pixel"]
 
 
-def split(folder: Path, params: Split) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """The manifest (a row per accepted photograph) and the rejected files of `folder`, and
-    how many of the accepted are drawings of the sample.
+def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """The manifest (a row per accepted photograph), the rejected files of `folder` and a summary.
 
-    Every file found is in exactly one of the two.
+    Every file found, and every row of a labels.csv, is in exactly one of the two. The summary
+    counts them, the drawings of the sample among the accepted, and the photographs that are
+    taken for specimens of their own because nothing names one.
     """
-    rejected: dict[str, str] = {}
-    grades: dict[str, int] = {}
-    for path in find(folder):
+    found = find(folder)
+    labelled, rejected = labels.read(folder, found, params.labels)
+    for path in found:
+        if path == labels.FILE:
+            continue
         try:
             check_name(folder, path)
-            grades[path] = grade_of(path)
         except Unusable as reason:
             rejected[path] = str(reason)
+            labelled.pop(path, None)
 
     def look(path: str) -> Decoded | Unusable:
-        return examine(folder / path, min_side=params.min_side, max_megapixels=params.max_megapixels)
+        limits = {"min_side": params.split.min_side, "max_megapixels": params.split.max_megapixels}
+        return examine(folder / path, **limits)
 
     accepted: dict[str, Decoded] = {}
-    for path, result in zip(grades, map_threads(look, grades, "split"), strict=True):
+    for path, result in zip(labelled, map_threads(look, labelled, "split"), strict=True):
         if isinstance(result, Unusable):
             rejected[path] = str(result)
         else:
             accepted[path] = result
 
-    for path, reason in _repeated(accepted, grades).items():
+    # Before any other reason: a photograph that was graded twice is doubtful even if one copy is unusable.
+    for path, reason in _repeated(accepted, labelled).items():
         rejected[path] = reason
         del accepted[path]
 
-    rows = []
+    rows, unnamed = [], 0
     for path, decoded in accepted.items():
-        specimen = partition.specimen_of(path, params.specimen)
-        part = partition.partition_of(
-            specimen, seed=params.seed, validation=params.validation, test=params.test
-        )
-        soft = partition.soft_score(
-            grades[path], decoded.sha256, seed=params.seed, half_width=params.soft_score.half_width
-        )
-        if part == "train" and not LOWEST <= soft <= HIGHEST and params.soft_score.outside == "drop":
-            rejected[path] = "soft score outside 1..5 (split.soft_score.outside: drop)"
+        try:
+            row = _row(path, decoded, labelled[path], params)
+        except Unusable as reason:
+            rejected[path] = str(reason)
             continue
-        rows.append((path, decoded.sha256, specimen, grades[path], part, min(max(soft, LOWEST), HIGHEST)))
-    drawings = sum(accepted[row[0]].drawing for row in rows)
-    manifest = pd.DataFrame(rows, columns=["path", "sha256", "specimen", "grade", "partition", "soft_score"])
+        rows.append(row)
+        unnamed += _named_specimen(path, labelled[path], params) is None
+    manifest = pd.DataFrame(rows, columns=COLUMNS).astype({"mm_per_pixel": float})
     reasons = [(printable(path), reason) for path, reason in sorted(rejected.items())]
-    return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), drawings
+    summary = {
+        "accepted": len(manifest),
+        "rejected": len(rejected),
+        "drawings": sum(accepted[path].drawing for path in manifest.path),
+        "without_specimen": unnamed,
+    }
+    return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), summary
 
 
-def _repeated(accepted: dict[str, Decoded], grades: dict[str, int]) -> dict[str, str]:
+def _named_specimen(path: str, label: Label, params: Params) -> str | None:
+    return label.specimen or partition.specimen_of(path, params.split.specimen)
+
+
+def _row(path: str, decoded: Decoded, label: Label, params: Params) -> tuple:
+    """A photograph's row of the manifest; raises `Unusable` if it is not to be used after all."""
+    scale = label.mm_per_pixel or params.scale.photographs
+    check_coverage(decoded.width, decoded.height, scale, params.augment.size, params.scale.target)
+    chosen, highest = params.split, params.grades.highest
+    grade = params.grades.names[label.grade - 1]
+    specimen = _named_specimen(path, label, params) or partition.ungraded(path, grade, params.labels.source)
+    part = partition.partition_of(specimen, seed=chosen.seed, validation=chosen.validation, test=chosen.test)
+    soft = partition.soft_score(
+        label.grade, decoded.sha256, seed=chosen.seed, half_width=chosen.soft_score.half_width
+    )
+    if part == "train" and not LOWEST <= soft <= highest and chosen.soft_score.outside == "drop":
+        raise Unusable(f"soft score outside 1..{highest:g} (split.soft_score.outside: drop)")
+    soft = min(max(soft, LOWEST), highest)
+    return path, decoded.sha256, specimen, label.grade, part, soft, scale
+
+
+def _repeated(accepted: dict[str, Decoded], labelled: dict[str, Label]) -> dict[str, str]:
     """Reasons against photographs whose pixels are there more than once.
 
     Of copies under one grade the first path stays; under several grades none
@@ -86,7 +114,7 @@ def _repeated(accepted: dict[str, Decoded], grades: dict[str, int]) -> dict[str,
         same.setdefault(decoded.pixel_sha256, []).append(path)
     reasons = {}
     for first, *others in same.values():
-        if len({grades[path] for path in [first, *others]}) > 1:
+        if len({labelled[path].grade for path in [first, *others]}) > 1:
             for path in [first, *others]:
                 other = others[0] if path == first else first
                 reasons[path] = f"same pixels under another grade: {other}; keep the right one"
@@ -95,18 +123,19 @@ def _repeated(accepted: dict[str, Decoded], grades: dict[str, int]) -> dict[str,
     return reasons
 
 
-def check_enough(manifest: pd.DataFrame, rejected: pd.DataFrame, params: Split) -> None:
+def check_enough(manifest: pd.DataFrame, rejected: pd.DataFrame, params: Params) -> None:
     """Raise `InputError` unless every grade has photographs in every partition."""
+    names = params.grades.names
     if manifest.empty:
         first = f", the first: {rejected.path[0]}: {rejected.reason[0]}" if len(rejected) else ""
         raise InputError(
             f"{RAW}: no usable photographs ({len(rejected)} files rejected{first}); "
-            "put files named <grade>_<anything>.jpg there, grade 1 to 5"
+            f"put {labels.LAYOUT[params.labels.source]} there, grades {', '.join(names)}"
         )
     counts = Counter(zip(manifest.grade, manifest.partition, strict=True))
     missing = [
-        f"grade {grade} in {part}"
-        for grade in GRADES
+        f"grade {name} in {part}"
+        for grade, name in enumerate(names, start=1)
         for part in partition.PARTITIONS
         if counts[grade, part] == 0
     ]
@@ -114,22 +143,21 @@ def check_enough(manifest: pd.DataFrame, rejected: pd.DataFrame, params: Split) 
         raise InputError(
             f"{RAW}: no photographs of {', '.join(missing)} "
             f"({len(manifest)} photographs, {manifest.specimen.nunique()} specimens); "
-            f"add photographs of more specimens, or change split.seed ({params.seed}), "
-            "split.validation, split.test or split.specimen"
+            f"add photographs of more specimens, or change split.seed ({params.split.seed}), "
+            "split.validation, split.test, split.specimen or labels.grades"
         )
 
 
 def main(params: Params) -> None:
-    manifest, rejected, drawings = split(RAW, params.split)
+    manifest, rejected, summary = split(RAW, params)
     write_table(manifest, MANIFEST)
     write_table(rejected, REJECTED)
-    summary = {"accepted": len(manifest), "rejected": len(rejected), "drawings": drawings}
     write_json(summary, SUMMARY)
     counts = manifest.partition.value_counts().to_dict()
-    matched = sum(bool(re.search(params.split.specimen, path)) for path in manifest.path)
-    print(f"{len(manifest)} photographs used {counts}; {matched} of their names match split.specimen")
+    named = len(manifest) - summary["without_specimen"]
+    print(f"{len(manifest)} photographs used {counts}; of {named} the specimen is named")
     print(f"{len(rejected)} files not used" + (f": {REJECTED} says why" if len(rejected) else ""))
-    check_enough(manifest, rejected, params.split)
+    check_enough(manifest, rejected, params)
 
 
 if __name__ == "__main__":

@@ -1,59 +1,66 @@
-"""Trains one member on frozen features: `python -m stages.train <network>`."""
+"""Trains one member, its head alone or more of it: `python -m stages.train <network>`."""
 
+import hashlib
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sabi import heads, members, tracking
-from sabi.backbones import check_weights
+from sabi import backbones, heads, members, tracking
+from sabi.determinism import fix_threads
 from sabi.errors import InputError
+from sabi.fitting import Part, features, fit_head, fit_network, unfreeze
 from sabi.handover import MANIFEST, read_table, write_json, write_table
+from sabi.measuring import FEATURES
 from sabi.params import Params
 from sabi.partition import PARTITIONS
+from sabi.repository import repository_root
 from sabi.stage import run
+from sabi.training import Checkpoint
 
 AUGMENTED = Path("data/augment")
 METRICS = Path("metrics/train")
+# What decides a training, beside what decides its backbone.
+CODE = (*backbones.CODE, "augmentation", "fitting", "grades", "heads", "ordinal", "partition", "training")
 
 
 def main(name: str, params: Params) -> None:
     manifest = read_table(MANIFEST)
-    rows = {part: manifest[manifest.partition == part] for part in PARTITIONS}
-    # What can be wrong with any member's training is said before the first one starts.
-    for network in params.networks.model_dump().values():
-        check_weights(network["backbone"], network["weights"])
-    if params.train.head == "ridge":
-        heads.check_folds(rows["train"].specimen.nunique(), params.train)
+    parts = {part: read(part, manifest, params) for part in PARTITIONS}
+    check(parts["train"], params)
     description = members.describe(name, params)
+    if description["mode"] != "frozen":
+        fix_threads(params.train.threads)
+    key = training_key(description, params)
+    checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
 
-    with tracking.training(name, params) as log:
+    with tracking.training(name, params, key) as log:
         embed = members.embedder(description)
-        embeddings = {part: embed_versions(embed, part, name) for part in PARTITIONS}
-        # (versions * photographs, features), each version with its photograph's score.
-        versions, _, features = embeddings["train"].shape
-        inputs = embeddings["train"].reshape(-1, features)
-        scores = np.tile(rows["train"].soft_score, versions)
-        specimens = np.tile(rows["train"].specimen, versions)
-        validation = (embeddings["validation"][0], rows["validation"].grade.to_numpy())
-        if params.train.head == "ridge":
-            fitted = heads.fit_ridge(
-                inputs, scores, specimens, validation, embed.channels, params.train, log.step
+        if description["mode"] != "frozen":
+            unfreeze(embed.network, description, params)  # first, because it also checks
+        head, described, curve, best = fit_head(embed, parts, description, params, log.step)
+        network = None
+        if description["mode"] != "frozen":
+            network = embed.network
+            curve, best = fit_network(
+                network, head, described, parts, description, params, checkpoint, log.step
             )
-        else:
-            fitted = heads.fit_dense(inputs, scores, validation, embed.channels, params.train, log.step)
-        head, curve, best = fitted
+            embed = members.trained_embedder(description, network)
         if not np.isfinite(curve.to_numpy()).all():
             raise InputError(
                 f"train.learning_rate = {params.train.learning_rate}: training diverged; use a smaller one"
             )
 
+        rows = {
+            part: features(embed, parts[part], f"{name}: embed {part}", versions=1) for part in PARTITIONS
+        }
         predictions = pd.concat(
-            rows[part][["path", "partition"]].assign(
-                score=heads.predict(head, embeddings[part][0], params.train.embed_batch)
-            )
+            parts[part]
+            .rows[["path", "partition"]]
+            .assign(score=heads.predict(head, rows[part], described, params.train.embed_batch))
             for part in ("validation", "test")
         )
         chosen = curve.iloc[best]
@@ -66,26 +73,55 @@ def main(name: str, params: Params) -> None:
         log.metrics(metrics)
 
     folder = members.MEMBERS / name
-    members.save(folder, description | {"head": heads.describe(features, params.train)}, head)
+    made = description | {"head": described, "best_step": best, "key": key}
+    members.save(folder, made, head, network)
     write_table(curve, folder / "curve.csv")
     write_table(predictions, folder / "predictions.csv")
-    np.save(folder / "embeddings.npy", in_manifest_order(manifest, embeddings))
+    np.save(folder / "embeddings.npy", in_manifest_order(manifest, rows))
     write_json(metrics, METRICS / f"{name}.json")
+    checkpoint.delete()
     print(f"{name}: {metrics}")
 
 
-def embed_versions(embed, part: str, name: str) -> np.ndarray:
-    """Embeddings (versions, photographs, features) of a partition's photographs and copies."""
-    pixels = np.load(AUGMENTED / f"{part}.npy", mmap_mode="r")
-    flat = embed(pixels.reshape(-1, *pixels.shape[2:]), f"{name}: embed {part}")
-    return flat.reshape(*pixels.shape[:2], -1)
+def read(part: str, manifest: pd.DataFrame, params: Params) -> Part:
+    """A partition as the stage `augment` left it."""
+    rows = manifest[manifest.partition == part]
+    measured = np.zeros((len(rows), 0), np.float32)
+    if params.train.measured:
+        table = read_table(AUGMENTED / "measured.csv").set_index("path")
+        measured = table.loc[rows.path, list(FEATURES)].to_numpy(np.float32)
+    trained = part == "train"
+    scores = np.load(AUGMENTED / "train_scores.npy") if trained else rows.grade.to_numpy(float)[None]
+    return Part(rows, np.load(AUGMENTED / f"{part}.npy", mmap_mode="r"), scores, measured)
 
 
-def in_manifest_order(manifest: pd.DataFrame, embeddings: dict[str, np.ndarray]) -> np.ndarray:
-    """The photographs' own embeddings, without copies, a row per row of the manifest."""
-    ordered = np.empty((len(manifest), embeddings["train"].shape[-1]), np.float32)
-    for part, versions in embeddings.items():
-        ordered[(manifest.partition == part).to_numpy()] = versions[0]
+def check(train: Part, params: Params) -> None:
+    """Raise `InputError` for what is wrong with any member's training, before the first one starts."""
+    for network in params.networks:
+        backbones.weights_file(network, params.train.weights)
+    if params.train.head == "ridge":
+        heads.check_folds(train.rows.specimen.nunique(), params.train)
+
+
+def training_key(description: dict[str, Any], params: Params) -> str:
+    """What tells this training from every other one: parameters, code and data."""
+    decisive = {
+        "member": description,
+        "train": params.train.model_dump(),
+        "augment": params.augment.model_dump(),
+        "labels": params.labels.model_dump(),
+    }
+    for file in (MANIFEST, *sorted(AUGMENTED.glob("*.npy")), AUGMENTED / "measured.csv"):
+        with file.open("rb") as stream:
+            decisive[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return backbones.fingerprint(decisive, CODE)
+
+
+def in_manifest_order(manifest: pd.DataFrame, rows: dict[str, np.ndarray]) -> np.ndarray:
+    """The features of all partitions, a row per row of the manifest."""
+    ordered = np.empty((len(manifest), rows["train"].shape[1]), np.float32)
+    for part, mine in rows.items():
+        ordered[(manifest.partition == part).to_numpy()] = mine
     return ordered
 
 

@@ -1,16 +1,25 @@
 """Frozen networks: the same bits for any company, order and batch; weights from where they are said to be."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from sabi import backbones
+from sabi import backbones, members, params
 from sabi.errors import InputError
+from sabi.networks import NETWORKS, Application
 from sabi.params import Pooling
 from sabi.sample import calibration_batch
+from tests.conftest import ROOT
 
-NAME, SIZE, BATCH = "MobileNetV3Large", 32, 4  # the fastest
+NAME, SIZE, BATCH = "mobilenet", 32, 4  # the fastest
 ALL = Pooling(layers="every_resolution", statistics="mean_std", balance=0.5)
 pytestmark = pytest.mark.slow
+
+
+def embedder(network, pooling, batch, name=NAME):
+    return backbones.Embedder(name, lambda: network, pooling, batch)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +29,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def embed(network):
-    return backbones.Embedder(NAME, network, ALL, BATCH)
+    return embedder(network, ALL, BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,7 @@ def test_the_company_of_a_photograph_changes_no_bit(embed, pixels):
 
 
 def test_batches_of_another_size_change_no_bit(network, embed, pixels):
-    other = backbones.Embedder(NAME, network, ALL, 2 * BATCH)
+    other = embedder(network, ALL, 2 * BATCH)
     assert other(pixels).tobytes() == embed(pixels).tobytes()
 
 
@@ -50,7 +59,7 @@ def test_batches_of_another_size_change_no_bit(network, embed, pixels):
     ],
 )
 def test_pooling_takes_the_maps_it_says(network, pixels, layers, statistics, maps, each):
-    embed = backbones.Embedder(NAME, network, Pooling(layers=layers, statistics=statistics, balance=0), BATCH)
+    embed = embedder(network, Pooling(layers=layers, statistics=statistics, balance=0), BATCH)
     assert len(embed.channels) == maps
     assert embed(pixels).shape == (len(pixels), each * sum(embed.channels))
 
@@ -58,50 +67,136 @@ def test_pooling_takes_the_maps_it_says(network, pixels, layers, statistics, map
 def test_random_weights_tell_photographs_apart_to_the_last_block(network, pixels):
     """Without calibration MobileNetV3's last block is 1e-11 everywhere (facts of the founding)."""
     last = Pooling(layers="last_block", statistics="mean", balance=0)
-    embeddings = backbones.Embedder(NAME, network, last, BATCH)(pixels)
+    embeddings = embedder(network, last, BATCH)(pixels)
     assert np.isfinite(embeddings).all()
     assert np.median(embeddings.std(axis=0)) > 1e-3
 
 
 def test_random_weights_are_decided_by_the_seed_alone(embed, pixels):
     def embeddings(seed):
-        return backbones.Embedder(NAME, backbones.build(NAME, SIZE, "random", seed), ALL, BATCH)(pixels)
+        return embedder(backbones.build(NAME, SIZE, "random", seed), ALL, BATCH)(pixels)
 
     assert embeddings(3).tobytes() == embed(pixels).tobytes()
     assert embeddings(4).tobytes() != embed(pixels).tobytes()
 
 
-def test_weights_from_a_file_are_those_of_the_file(tmp_path, network, embed, pixels):
-    file = tmp_path / "own.weights.h5"
-    network.save_weights(file)
-    again = backbones.build(NAME, SIZE, str(file), seed=99)
-    assert backbones.Embedder(NAME, again, ALL, BATCH)(pixels).tobytes() == embed(pixels).tobytes()
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A repository's root with a folder for weights."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    return tmp_path / "weights"
 
 
-@pytest.mark.parametrize("name", backbones.BACKBONES)
-def test_a_damaged_file_with_keras_own_name_is_refused(tmp_path, name):
-    file = tmp_path / backbones.BACKBONES[name].no_top
-    file.write_bytes(b"half a download")
+def test_own_weights_are_those_of_the_file(folder, network, embed, pixels):
+    network.save_weights(folder / "mobilenet.weights.h5")
+    again = backbones.build(NAME, SIZE, "weights", seed=99)
+    assert embedder(again, ALL, BATCH)(pixels).tobytes() == embed(pixels).tobytes()
+
+
+KERAS = [name for name, network in NETWORKS.items() if isinstance(network, Application)]
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_a_damaged_file_with_keras_own_name_is_refused(folder, name):
+    (folder / NETWORKS[name].no_top).write_bytes(b"half a download")
     with pytest.raises(InputError, match=r"damaged .* fetch it again") as error:
-        backbones.build(name, SIZE, str(file), seed=0)
-    assert str(file) in str(error.value)
+        backbones.build(name, 96, "weights", seed=0)
+    assert f"weights/{NETWORKS[name].no_top}" in str(error.value)
 
 
-def test_a_file_that_holds_no_such_weights_is_refused(tmp_path):
-    file = tmp_path / "mine.weights.h5"
-    file.write_bytes(b"no weights")
+@pytest.mark.parametrize("name", KERAS)
+def test_a_folder_without_the_networks_weights_is_refused(folder, name):
+    with pytest.raises(InputError, match=f"no weights for {name}; put Keras's {NETWORKS[name].no_top}"):
+        backbones.weights_file(name, "weights")
+
+
+def test_a_file_that_holds_no_such_weights_is_refused(folder):
+    (folder / "mobilenet.weights.h5").write_bytes(b"no weights")
     with pytest.raises(InputError, match="could not be loaded") as error:
-        backbones.build(NAME, SIZE, str(file), seed=0)
+        backbones.build(NAME, SIZE, "weights", seed=0)
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", KERAS)
+def test_the_registry_says_what_keras_says(name):
+    """Hashes and smallest sides are copied from Keras; a new Keras must not differ unnoticed."""
+    import keras
+
+    entry = NETWORKS[name]
+    constructor = getattr(keras.applications, entry.architecture)
+    assert entry.no_top_hash in Path(sys.modules[constructor.__module__].__file__).read_text()
+    assert hasattr(getattr(keras.applications, entry.module), "preprocess_input")
+    side = entry.smallest - 1
+    with pytest.raises(ValueError, match=f"at least {entry.smallest}x{entry.smallest}"):
+        constructor(include_top=False, weights=None, input_shape=(side, side, 3))
+
+
+APPROXIMATE = ("Rsqrt", "Reciprocal", "Inv", "FusedBatchNorm", "Xdivy")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_embeds_with_operations_that_every_processor_rounds_alike(name):
+    """TensorFlow takes rsqrt and reciprocal from the processor's approximate instructions."""
+    import tensorflow as tf
+
+    side = -(-NETWORKS[name].smallest // 32) * 32
+    pixels = calibration_batch(side, 3, seed=5)
+    network = backbones.build(name, side, "random", seed=2)
+    embed = embedder(network, ALL, 2, name)
+    embeddings = embed(pixels)
+    assert embed(pixels[2:]).tobytes() == embeddings[2:].tobytes()
+    # Random weights tell photographs apart; of own networks half the features are silent at first.
+    assert np.isfinite(embeddings).all() and (embeddings.std(axis=0) > 0).mean() > 0.3
+    for training in (False, True):
+        traced = tf.function(lambda x: network(x, training=training))  # noqa: B023
+        graph = traced.get_concrete_function(tf.TensorSpec((2, side, side, 3))).graph
+        kinds = {operation.type for operation in graph.get_operations()}
+        assert not [kind for kind in kinds if kind.startswith(APPROXIMATE)]
+        assert kinds & {"Conv2D", "DepthwiseConv2dNative"}
+
+
+def test_a_network_added_to_the_registry_is_one_entry(monkeypatch):
+    """ResNet101: allowed in params.yaml, built, fed and pooled, from an entry alone."""
+    entry = Application("ResNet101", "resnet", "resnet101_notop.h5", "88cf7a10940856eca736dc7b7e228a21")
+    monkeypatch.setitem(NETWORKS, "resnet101", entry)
+    values = params.load(ROOT / "params.yaml").model_dump()
+    chosen = params.Params.model_validate(
+        values | {"candidates": ["resnet101"], "ensemble": {"method": "mean", "members": ["resnet101"]}}
+    )
+    description = members.describe("resnet101", chosen) | {"size": SIZE}
+    embed = members.embedder(description | {"mode": "scratch"})  # keeps nothing in the store
+    assert embed(calibration_batch(SIZE, 2, seed=0)).shape == (2, 2 * sum(embed.channels))
+
+
+def test_the_store_gives_the_bits_that_the_network_gives(folder, pixels):
+    """Cold, warm and half-warm; a warm store needs no network at all."""
+    description = members.describe(NAME, params.load(ROOT / "params.yaml")) | {"size": SIZE}
+    cold = members.embedder(description)
+    computed, channels = cold(pixels), cold.channels
+    assert cold.reused == 0 and (folder.parent / "embeddings.db").exists()
+    warm = members.embedder(description)
+    assert warm(pixels).tobytes() == computed.tobytes() and warm.channels == channels
+    assert warm.reused == len(pixels) and "network" not in vars(warm)
+    more = calibration_batch(SIZE, 12, seed=2)
+    half = members.embedder(description)
+    both = half(np.concatenate([more[:5], pixels, more[5:]]))
+    assert both[5 : 5 + len(pixels)].tobytes() == computed.tobytes()
+    assert half.reused == len(pixels)
+    # Another head, another seed of it: the same recipe. Other pooling: another.
+    other = description | {"measured": True, "mode": "fine_tune"}
+    assert members.embedder(other)(pixels).tobytes() == computed.tobytes()
+    less = description | {"pooling": description["pooling"] | {"statistics": "mean"}}
+    assert members.embedder(less)(pixels).shape[1] == computed.shape[1] // 2
+
+
 def test_each_network_gets_its_own_preprocessing(pixels):
-    # EfficientNetV2 and MobileNetV3 rescale inside; DenseNet wants ImageNet's mean taken out.
-    for name in ("EfficientNetV2S", "MobileNetV3Large"):
+    # These rescale inside; DenseNet wants the mean of ImageNet taken out.
+    for name in ("efficientnet", "mobilenet", "convnext", "cnn1"):
         assert np.array_equal(backbones.preprocess(name, pixels), pixels.astype(np.float32))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     expected = (pixels / 255 - mean) / deviation
-    assert np.allclose(backbones.preprocess("DenseNet121", pixels), expected, atol=1e-5)
+    assert np.allclose(backbones.preprocess("densenet", pixels), expected, atol=1e-5)
 
 
 def test_in_batches_pads_and_cuts():

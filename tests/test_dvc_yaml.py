@@ -10,10 +10,12 @@ from dvc.utils.hydra import apply_overrides
 
 from tests.conftest import ROOT
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-# They check, announce and record; no output depends on them.
+FILE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+# The stage of a candidate is described once, under "do".
+STAGES = {name: stage.get("do", stage) for name, stage in FILE["stages"].items()}
+# They check, announce, record and remember; no output depends on them.
 NO_OUTPUT = {"sabi/__init__.py", "sabi/errors.py", "sabi/params.py", "sabi/stage.py", "sabi/tracking.py"}
-NO_OUTPUT |= {"sabi/repository.py"}
+NO_OUTPUT |= {"sabi/repository.py", "sabi/store.py"}
 
 
 def script(stage: str) -> Path:
@@ -35,14 +37,15 @@ def imported(file: Path, seen: set[str] | None = None) -> set[str]:
     return seen
 
 
-def test_exactly_the_nine_stages_in_order():
+def test_exactly_the_nine_stages_in_order_and_one_for_candidates():
     names = "split augment train_efficientnet train_densenet train_mobilenet ensemble binning evaluate report"
-    assert list(STAGES) == names.split()
+    assert [name for name in STAGES if name != "train"] == names.split()
+    assert FILE["stages"]["train"]["foreach"] == "${candidates}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stage_is_described_and_runs_its_own_script(stage):
-    name, _, network = stage.partition("_")
+    name, _, network = stage.partition("_") if stage != "train" else ("train", "_", "${item}")
     assert STAGES[stage]["cmd"] == f"python -m stages.{name} {network}".strip()
     assert len(STAGES[stage]["desc"]) > 20
 
@@ -88,7 +91,8 @@ def test_every_value_of_params_has_a_comment_above_it_or_its_list():
             commented = True
         elif not text:
             commented = False
-        elif not text.startswith("-") and not text.endswith(":") and not commented:
+        # "Below, each with the probability": said once for all of them.
+        elif not text.startswith(("-", "probability:")) and not text.endswith(":") and not commented:
             missing.append(text)
     assert not missing
 
@@ -99,6 +103,9 @@ def test_an_experiments_settings_lose_no_comment(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text(before, encoding="utf-8")
     apply_overrides(file, ["ensemble.members=[densenet]", "train.dense.units=[64]", "split.seed=3"])
+    apply_overrides(file, ["labels.grades=[bad,good]", "labels.sound=good", "candidates=[vgg16,cnn1]"])
+    apply_overrides(file, ["train.ridge.penalties=[1,2]", "binning.thresholds=[1.5]"])
+    apply_overrides(file, ["train.fine_tune.layers=x", "scale.target=0.5"])
     apply_overrides(file, ["train.learning_rate=0.002"])
     after = file.read_text(encoding="utf-8")
     assert "- densenet\n" in after and "learning_rate: 0.002" in after

@@ -1,18 +1,17 @@
 """Heads: solved or trained as said, kept at their best, the same bytes twice."""
 
-import hashlib
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from sabi import heads, members, params
+from sabi import heads, members, ordinal, params
 from sabi.errors import InputError
 from tests.conftest import ROOT
 
+EQUAL = np.ones(60)
+LINEAR = {"output": "linear", "grades": 5}
 CHANNELS = [4, 16]  # two maps, mean and deviation of each: 40 features
 pytestmark = pytest.mark.slow
 
@@ -41,12 +40,12 @@ def ignore(step, values):
 
 def test_ridge_is_scikit_learns_on_the_features_as_weighted(shipped):
     x, y, groups = data(60)
-    head, curve, best = heads.fit_ridge(x, y, groups, (x, y), CHANNELS, shipped, ignore)
+    head, curve, best = heads.fit_ridge(x, y, EQUAL, groups, (x, y), CHANNELS, 5, shipped, ignore)
     # By hand: standardise, weigh by channels^-balance, fit with the penalty chosen.
     weight = np.tile(np.repeat(np.array(CHANNELS, float) ** -shipped.pooling.balance, CHANNELS), 2)
     rows = (x - x.mean(0, dtype=float)) / x.std(0, dtype=float) * weight / np.sqrt(np.mean(weight**2))
     expected = Ridge(alpha=curve.penalty[best]).fit(rows, y).predict(rows)
-    assert np.allclose(heads.predict(head, x, 8), np.clip(expected, 1, 5), atol=1e-4)
+    assert np.allclose(heads.predict(head, x, LINEAR, 8), np.clip(expected, 1, 5), atol=1e-4)
     assert best == curve.crossval_loss.argmin()
 
 
@@ -55,93 +54,120 @@ def test_ridge_keeps_groups_together(shipped):
     rng = np.random.default_rng(1)
     x = np.repeat(rng.normal(size=(30, 40)), 4, axis=0).astype(np.float32)  # noise only
     y = np.repeat(rng.integers(1, 6, 30), 4).astype(float)
-    _, curve, best = heads.fit_ridge(x, y, np.repeat(np.arange(30), 4), (x, y), CHANNELS, shipped, ignore)
+    specimens = np.repeat(np.arange(30), 4)
+    _, curve, best = heads.fit_ridge(x, y, np.ones(120), specimens, (x, y), CHANNELS, 5, shipped, ignore)
     assert curve.penalty[best] >= 100  # learns nothing from noise
-    _, curve, best = heads.fit_ridge(x, y, np.arange(120), (x, y), CHANNELS, shipped, ignore)
+    _, curve, best = heads.fit_ridge(x, y, np.ones(120), np.arange(120), (x, y), CHANNELS, 5, shipped, ignore)
     assert curve.penalty[best] == 1  # the leak, if it were there
 
 
 def test_ridge_refuses_fewer_specimens_than_folds(shipped):
     x, y, _ = data(20)
     with pytest.raises(InputError, match=r"train.ridge.folds = 5: only 2 specimens"):
-        heads.fit_ridge(x, y, np.arange(20) % 2, (x, y), CHANNELS, shipped, ignore)
+        heads.fit_ridge(x, y, np.ones(20), np.arange(20) % 2, (x, y), CHANNELS, 5, shipped, ignore)
 
 
-@pytest.fixture(scope="module")
-def dense(shipped):
-    return changed(
-        shipped,
-        head="dense",
-        epochs=12,
-        patience=4,
-        dense={"units": [32, 8], "dropout": 0.3, "loss": {"margin": 0.5, "penalty": 1.0}},
-    )
+def test_balanced_weights_give_every_grade_the_same_say():
+    grades = np.array([1, 1, 1, 3, 4, 4])
+    weights = heads.photograph_weights(grades, "balanced")
+    assert weights.mean() == pytest.approx(1)
+    assert {round(weights[grades == g].sum(), 9) for g in (1, 3, 4)} == {2.0}
+    assert heads.photograph_weights(grades, "equal").tolist() == [1.0] * 6
 
 
-def test_dense_keeps_the_best_epoch_and_repeats_its_bits(dense, tmp_path):
-    x, y, _ = data(97)
-    validation = data(31, seed=5)[:2]
-    digests = []
-    for _ in range(2):
-        head, curve, best = heads.fit_dense(x, y, validation, CHANNELS, dense, ignore)
-        assert best == curve.validation_loss.argmin()
-        error = np.abs(heads.predict(head, validation[0], 8) - validation[1]).mean()
-        assert error == pytest.approx(curve.validation_mae[best], abs=1e-5)
-        members.save(tmp_path, {}, head)
-        digests.append(hashlib.sha256((tmp_path / "head.weights.h5").read_bytes()).hexdigest())
-    assert digests[0] == digests[1]
-    assert curve.train_mae.iloc[-1] < curve.train_mae.iloc[0]
+def test_ridge_heeds_the_weights(shipped):
+    """A photograph of twice the weight counts like two of it."""
+    x, y, groups = data(60)
+    heavy = np.where(y <= 2, 3.0, 1.0)
+    twice = np.repeat(np.arange(60), heavy.astype(int))
+    one = changed(shipped, ridge={"folds": 3, "penalties": [10.0]})
+    weighted, _, _ = heads.fit_ridge(x, y, heavy, groups, (x, y), CHANNELS, 5, one, ignore)
+    plain, _, _ = heads.fit_ridge(x, y, EQUAL, groups, (x, y), CHANNELS, 5, one, ignore)
+    repeated = Ridge(alpha=10.0)
+    rows = np.asarray(weighted.layers[0](x), float)
+    repeated.fit(rows[twice], y[twice])
+    expected = np.clip(repeated.predict(rows), 1, 5)
+    assert np.allclose(heads.predict(weighted, x, LINEAR, 8), expected, atol=1e-4)
+    assert not np.allclose(heads.predict(plain, x, LINEAR, 8), expected, atol=1e-4)
 
 
-def test_dense_depends_on_the_seed(dense):
-    x, y, _ = data(64)
-    fits = [heads.fit_dense(x, y, (x, y), CHANNELS, changed(dense, seed=s), ignore)[0] for s in (1, 2)]
-    assert not np.array_equal(*(heads.predict(head, x, 8) for head in fits))
+def of_loss(true, outputs, output="linear", grades=5, **values):
+    settings = {"name": "penalised", "margin": 0.5, "penalty": 2.0, "asymmetry": 0.0} | values
+    function = heads.loss(params.Loss(**settings), {"output": output, "grades": grades}, worst_sound=3)
+    return np.asarray(function(np.float32(true)[:, None], np.float32(outputs)))
 
 
-@pytest.mark.parametrize("kind", ["ridge", "dense"])
-def test_a_saved_head_predicts_the_same_bits(kind, dense, tmp_path):
-    settings = changed(dense, head=kind, epochs=2)
-    x, y, groups = data(40)
-    if kind == "ridge":
-        head = heads.fit_ridge(x, y, groups, (x, y), CHANNELS, settings, ignore)[0]
-    else:
-        head = heads.fit_dense(x, y, (x, y), CHANNELS, settings, ignore)[0]
-    members.save(tmp_path, {}, head)
-    again = heads.build(heads.describe(40, settings))
+@pytest.mark.parametrize(
+    ("name", "factor"), [("mse", (0, 0)), ("penalised", (1, 2.25)), ("strong", (1, 3.375))]
+)
+def test_losses_are_their_formulas(name, factor):
+    got = of_loss([3, 3, 3], [[3.4], [4.5], [1.0]], name=name)
+    by_hand = [0.4**2, 1.5**2 + 2 * factor[0], 2.0**2 + 2 * factor[1]]
+    assert np.allclose(got, by_hand, rtol=1e-5)
+
+
+@pytest.mark.parametrize("output", ["linear", "coral", "corn"])
+def test_asymmetry_makes_only_calling_bad_rust_good_dearer(output):
+    true = [1, 2, 2, 3, 4]
+    given = [[2.0], [3.0], [1.5], [4.0], [5.0]]  # the first two: worse than 3, given too good a score
+    if output != "linear":
+        given = [[9.0, -9.0 + 18 * (g[0] > 2), -9.0 + 18 * (g[0] > 3), -9.0 + 18 * (g[0] > 4)] for g in given]
+        given[2] = [-9.0] * 4
+    ratio = of_loss(true, given, output, asymmetry=3.0) / of_loss(true, given, output)
+    assert np.allclose(ratio, [4, 4, 1, 1, 1])
+
+
+@given(st.lists(st.floats(1, 5), min_size=1, max_size=8))
+def test_ordinal_targets_add_up_to_the_score(scores):
+    targets = np.asarray(ordinal.above(np.float32(scores), 4))
+    assert targets.min() >= 0 and targets.max() <= 1
+    assert np.allclose(1 + targets.sum(axis=1), scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("output", ["coral", "corn"])
+@pytest.mark.parametrize("grade", [1, 2, 3, 4])
+def test_an_ordinal_output_sure_of_a_grade_scores_it_and_costs_nothing(output, grade):
+    # Of 4 grades; CORN's borders beyond the grade are conditional and may say anything.
+    logits = np.where(np.arange(1, 4) < grade, 30.0, -30.0)[None]
+    described = {"output": output, "grades": 4}
+    assert np.asarray(heads.to_score(np.float32(logits), described)) == pytest.approx(grade)
+    assert of_loss([grade], logits, output, grades=4) == pytest.approx(0, abs=1e-6)
+    assert of_loss([grade % 4 + 1], logits, output, grades=4) > 10
+
+
+def test_corn_multiplies_conditional_probabilities():
+    logits = np.log(np.array([[0.8, 0.5, 0.25]]) / (1 - np.array([[0.8, 0.5, 0.25]])))
+    score = np.asarray(heads.to_score(np.float32(logits), {"output": "corn", "grades": 4}))
+    assert score == pytest.approx(1 + 0.8 + 0.8 * 0.5 + 0.8 * 0.5 * 0.25)
+    # Photographs not above grade 1 say nothing of the borders beyond.
+    other = logits.copy()
+    other[0, 1:] = 7.0
+    assert of_loss([1], logits, "corn", grades=4) == pytest.approx(of_loss([1], other, "corn", grades=4))
+
+
+@pytest.mark.parametrize("output", ["linear", "sigmoid", "coral", "corn"])
+def test_an_untrained_head_starts_from_the_mean(output):
+    scores = np.array([1.0, 2.0, 2.0, 5.0, 4.5])
+    described = {"features": 3, "grades": 5, "units": [8], "dropout": 0.5, "output": output}
+    head = heads.build(described)
+    for layer in head.layers:
+        if layer.name in ("score", "shared") or (layer.name == "logits" and output == "corn"):
+            layer.set_weights([np.zeros_like(layer.get_weights()[0]), *layer.get_weights()[1:]])
+    heads.start_from(head, scores, described)
+    assert heads.predict(head, np.ones((2, 3)), described, 2) == pytest.approx([2.9, 2.9], abs=0.05)
+
+
+@pytest.mark.parametrize("output", ["linear", "sigmoid", "coral", "corn"])
+@pytest.mark.parametrize("grades", [2, 7])
+def test_a_saved_head_predicts_the_same_bits_within_the_grades(output, grades, tmp_path):
+    described = {"features": 40, "grades": grades, "units": [16, 4], "dropout": 0.5, "output": output}
+    head = heads.build(described)
+    heads.standardise(head, np.full(40, 0.01), np.full(40, 1e-6))  # far out
+    members.save(tmp_path, {}, head, None)
+    again = heads.build(described)
     again.load_weights(tmp_path / "head.weights.h5")
-    scores = heads.predict(head, x, 8)
-    assert heads.predict(again, x, 8).tobytes() == scores.tobytes()
-    assert heads.predict(again, x[3:4], 8) == scores[3:4]  # alone as in company
-    assert scores.min() >= 1 and scores.max() <= 5
-
-
-def test_penalised_loss_is_its_formula():
-    true, predicted = np.array([[3.0], [3.0], [3.0]], np.float32), np.array([[3.4], [4.5], [1.0]], np.float32)
-    loss = float(heads.penalised_loss(margin=0.5, penalty=2.0)(true, predicted))
-    by_hand = (0.4**2 + (1.5**2 + 2 * 1.0**2) + (2.0**2 + 2 * 1.5**2)) / 3
-    assert loss == pytest.approx(by_hand, rel=1e-5)
-
-
-DENSE_BY_THREADS = """
-import sys
-import numpy as np
-from sabi import heads, members, params
-train = params.load().train
-train = train.model_copy(update={"head": "dense", "epochs": 2})
-rng = np.random.default_rng(0)
-x = rng.normal(size=(96, 700)).astype(np.float32)
-y = rng.uniform(1, 5, 96)
-head = heads.fit_dense(x, y, (x[:20], y[:20]), [100, 250], train, lambda *_: None)[0]
-members.save(__import__("pathlib").Path(sys.argv[1]), {}, head)
-"""
-
-
-def test_the_number_of_threads_changes_no_bit_of_the_dense_head(tmp_path):
-    weights = []
-    for threads in ("1", "2", "8"):
-        command = [sys.executable, "-c", DENSE_BY_THREADS, str(tmp_path / threads)]
-        environment = os.environ | {"TF_NUM_INTRAOP_THREADS": threads}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-        weights.append((tmp_path / threads / "head.weights.h5").read_bytes())
-    assert weights[0] == weights[1] == weights[2]
+    x = data(40)[0]
+    scores = heads.predict(head, x, described, 8)
+    assert heads.predict(again, x, described, 8).tobytes() == scores.tobytes()
+    assert heads.predict(again, x[3:4], described, 8) == scores[3:4]  # alone as in company
+    assert scores.min() >= 1 and scores.max() <= grades

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from sabi.partition import PARTITIONS, partition_of, soft_score, specimen_of, uniform
+from sabi.partition import PARTITIONS, partition_of, soft_score, specimen_of, ungraded, uniform
 
 SEEDS = st.integers(0, 2**32 - 1)
 SPECIMENS = [f"specimen{number:03d}" for number in range(1, 401)]
@@ -79,28 +79,49 @@ def test_another_seed_shares_out_anew():
     [
         ("3_specimen07-2.jpg", SHIPPED, "specimen07"),
         ("bridge/3_specimen07-2.jpg", SHIPPED, "specimen07"),
-        ("3_sample07-2.jpg", SHIPPED, "sample07-2"),
-        ("bridge/north/3_a.b.jpg", SHIPPED, "bridge/north/a.b"),
-        ("bridge.1/3_a.jpg", SHIPPED, "bridge.1/a"),
+        ("3_sample07-2.jpg", SHIPPED, None),
         ("bridge/3_a.jpg", "^([^/]+)/", "bridge"),
-        ("3_a.jpg", "_(x*)", "a"),  # an empty group is no name
-        ("3_a.jpg", "(x)|a", "a"),  # nor is one that took no part
+        ("3_a.jpg", "_(x*)", None),  # an empty group is no name
+        ("3_a.jpg", "(x)|a", None),  # nor is one that took no part
         ("3_橋-1.jpg", "_(.+)-", "橋"),
     ],
 )
-def test_the_specimen_is_the_pattern_s_group_or_the_path_without_grade_and_suffix(path, pattern, specimen):
+def test_the_specimen_is_the_pattern_s_group(path, pattern, specimen):
     assert specimen_of(path, pattern) == specimen
+
+
+@pytest.mark.parametrize(
+    ("path", "grade", "source", "rest"),
+    [
+        ("3_sample07-2.jpg", "3", "name", "sample07-2"),
+        ("bridge/north/3_a.b.jpg", "3", "name", "bridge/north/a.b"),
+        ("bridge.1/3_a.jpg", "3", "name", "bridge.1/a"),
+        ("3_/3_3_.jpg", "3", "name", "3_/3_"),
+        ("good_but_old_a.jpg", "good_but_old", "name", "a"),
+        ("good/bridge/good_a.jpg", "good", "folder", "bridge/good_a"),
+        ("good/good/a.jpg", "good", "folder", "good/a"),
+        ("3_a.jpg", "3", "csv", "3_a"),
+        ("3/a.b.jpg", "3", "csv", "3/a.b"),
+    ],
+)
+def test_without_what_tells_its_grade_and_without_suffix_a_path_is_its_own_specimen(
+    path, grade, source, rest
+):
+    assert ungraded(path, grade, source) == rest
 
 
 @given(
     name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0")),
-    grades=st.lists(st.integers(1, 5), min_size=2, max_size=2),
+    grades=st.lists(st.sampled_from(["1", "5", "10s", "good", "good_"]), min_size=2, max_size=2),
     suffixes=st.lists(st.sampled_from(["jpg", "JPEG", "png"]), min_size=2, max_size=2),
+    source=st.sampled_from(["name", "folder", "csv"]),
 )
-def test_neither_grade_nor_suffix_makes_another_specimen(name, grades, suffixes):
+def test_neither_grade_nor_suffix_makes_another_specimen(name, grades, suffixes, source):
     """Otherwise a photograph and its regraded copy could stand on both sides."""
-    paths = [f"bridge/{grade}_{name}.{suffix}" for grade, suffix in zip(grades, suffixes, strict=True)]
-    assert len({specimen_of(path, SHIPPED) for path in paths}) == 1
+    layout = {"name": "bridge/{}_{}.{}", "folder": "{}/bridge/{}.{}", "csv": "{1}.{2}"}[source]
+    paths = [layout.format(grade, name, suffix) for grade, suffix in zip(grades, suffixes, strict=True)]
+    rests = {ungraded(path, grade, source) for path, grade in zip(paths, grades, strict=True)}
+    assert rests == {name if source == "csv" else f"bridge/{name}"}
 
 
 @given(seed=SEEDS, sha=st.text("0123456789abcdef"), grade=st.integers(1, 5), half_width=st.floats(0, 0.499))

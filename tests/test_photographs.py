@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import re
 import struct
 import tempfile
 import zlib
@@ -11,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from sabi.photographs import (
     DRAWING_MARK,
     Unusable,
+    check_coverage,
     check_name,
     decode,
     examine,
     find,
-    grade_of,
+    prepared,
     printable,
-    resized,
 )
 
 NOISE = np.random.default_rng(5).integers(0, 256, (24, 20, 3), np.uint8)
@@ -310,9 +309,90 @@ def test_the_sample_s_mark_in_the_header_tells_a_drawing(tmp_path):
     assert examine(tmp_path / "a.jpg", min_side=1, max_megapixels=1).drawing
 
 
-def test_resized_stretches_to_a_square():
-    assert resized(Image.fromarray(NOISE), 32).shape == (32, 32, 3)
-    assert np.array_equal(resized(Image.fromarray(NOISE[:20]), 20), NOISE[:20])
+def test_examine_gives_the_upright_size(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "a.jpg").write_bytes(encoded(NOISE, "JPEG", exif=exif))
+    decoded = examine(tmp_path / "a.jpg", min_side=1, max_megapixels=1)
+    assert (decoded.width, decoded.height) == (24, 20)
+
+
+# One scale.
+
+
+@pytest.mark.parametrize("mm_per_pixel", [None, 0.1])
+def test_without_a_target_a_photograph_is_stretched_to_a_square_whole(mm_per_pixel):
+    image = Image.fromarray(NOISE)
+    assert np.array_equal(prepared(image, 32, mm_per_pixel, None), image.resize((32, 32), Image.BICUBIC))
+    assert np.array_equal(prepared(Image.fromarray(NOISE[:20]), 20, mm_per_pixel, None), NOISE[:20])
+
+
+@given(width=st.integers(12, 60), height=st.integers(12, 60), scale=st.floats(0.001, 100))
+def test_at_its_own_scale_the_middle_is_cut_out_unchanged(width, height, scale):
+    width, height = width // 2 * 2, height // 2 * 2  # a middle between whole pixels
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+    cut = prepared(Image.fromarray(pixels), 12, scale, scale)
+    top, left = (height - 12) // 2, (width - 12) // 2
+    assert np.array_equal(cut, pixels[top : top + 12, left : left + 12])
+
+
+@pytest.mark.parametrize("factor", [2, 3, 0.5])
+def test_another_scale_is_that_of_the_whole_resized_before_the_cut(factor):
+    pixels = np.random.default_rng(3).integers(0, 256, (72, 96, 3), np.uint8)
+    image = Image.fromarray(pixels)
+    whole = np.asarray(image.resize((round(96 / factor), round(72 / factor)), Image.BICUBIC))
+    top, left = (whole.shape[0] - 16) // 2, (whole.shape[1] - 16) // 2
+    cut = prepared(image, 16, 0.1, 0.1 * factor)
+    assert np.abs(cut - whole[top : top + 16, left : left + 16].astype(int)).max() <= 1
+
+
+def stripes(width: int, height: int, period: float) -> Image.Image:
+    wave = 128 + 100 * np.sin(2 * np.pi * np.arange(width) / period)
+    return Image.fromarray(np.tile(wave.astype(np.uint8)[None, :, None], (height, 1, 3)))
+
+
+@pytest.mark.parametrize("mm_per_pixel", [0.05, 0.1, 0.3, 0.5])
+def test_a_millimetre_of_grain_is_as_large_from_every_camera(mm_per_pixel):
+    """Stripes every 4 mm, seen through cameras of different scale, are every 8 pixels."""
+    image = stripes(round(80 / mm_per_pixel), round(60 / mm_per_pixel), period=4 / mm_per_pixel)
+    cut = prepared(image, 64, mm_per_pixel, 0.5)
+    spectrum = np.abs(np.fft.rfft(cut[32, :, 0] - cut[32, :, 0].mean()))
+    assert spectrum.argmax() == 64 / 8
+
+
+def test_grain_finer_than_a_pixel_leaves_no_false_pattern():
+    assert np.ptp(prepared(stripes(512, 512, period=2.2), 64, 0.1, 0.8).astype(int)) < 12
+
+
+@given(
+    width=st.integers(1, 400),
+    height=st.integers(1, 400),
+    scale=st.floats(0.001, 100),
+    target=st.floats(0.001, 100),
+)
+def test_whatever_passes_the_check_can_be_prepared_and_nothing_else(width, height, scale, target):
+    assume(max(width, height) * scale / target < 5000)
+    image = Image.new("RGB", (width, height))
+    if min(width, height) * scale >= 32 * target:
+        check_coverage(width, height, scale, 32, target)
+        assert prepared(image, 32, scale, target).shape == (32, 32, 3)
+    else:
+        with pytest.raises(Unusable, match="mm are needed either way"):
+            check_coverage(width, height, scale, 32, target)
+        with pytest.raises(Unusable, match="mm are needed either way"):
+            prepared(image, 32, scale, target)
+
+
+def test_a_photograph_that_shows_too_little_is_told_what_it_shows_and_what_is_needed():
+    check_coverage(160, 128, 0.5, 128, 0.5)
+    with pytest.raises(Unusable, match=r"^shows 80 x 63.5 mm; 64 mm are needed"):
+        check_coverage(160, 127, 0.5, 128, 0.5)
+
+
+def test_an_unknown_scale_matters_only_where_there_is_a_target():
+    check_coverage(10, 10, None, 128, None)
+    with pytest.raises(Unusable, match=r"scale is unknown, but scale.target is set; give mm_per_pixel"):
+        check_coverage(1000, 1000, None, 128, 0.5)
 
 
 # Names.
@@ -334,7 +414,6 @@ def test_awkward_names_are_found_and_usable(tmp_path, name):
     (tmp_path / "橋 1" / name).write_bytes(INTACT["PNG"])
     assert find(tmp_path) == [f"橋 1/{name}"]
     check_name(tmp_path, find(tmp_path)[0])
-    assert grade_of(find(tmp_path)[0]) == int(name[0])
 
 
 @settings(deadline=None, max_examples=50)
@@ -391,28 +470,3 @@ def test_other_suffixes_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(INTACT["PNG"])
     with pytest.raises(Unusable, match="must end in"):
         check_name(tmp_path, name)
-
-
-@given(
-    folder=st.sampled_from(["", "5_x/", "橋/1_/"]),
-    name=st.text(st.characters(exclude_characters="/\0"), min_size=1),
-)
-@example("", "0_a.jpg")
-@example("", "6_a.jpg")
-@example("", "x_a.jpg")
-@example("", "３_a.jpg")
-@example("", "３_a.jpg".translate({ord("_"): "＿"}))
-@example("", "3a.jpg")
-@example("", "3-a.jpg")
-@example("", "33_a.jpg")
-@example("", " 3_a.jpg")
-@example("", "²_a.jpg")
-@example("5_x/", "3")
-@example("5_x/", "3_")
-def test_the_grade_is_an_ascii_digit_1_to_5_before_an_underscore_of_the_file_s_own_name(folder, name):
-    if re.match("[1-5]_", name):
-        assert grade_of(folder + name) == int(name[0])
-    else:
-        with pytest.raises(Unusable, match="must begin with a grade 1 to 5") as caught:
-            grade_of(folder + name)
-        assert len(str(caught.value).splitlines()) == 1

@@ -39,6 +39,13 @@ def test_maps_show_at_most_the_photographs_asked_for_and_evenly(photographs, mos
 
 
 @pytest.mark.slow
+def test_an_embedding_of_few_features_has_maps_too():
+    few = [np.random.default_rng(3).normal(size=(60, 7)).astype(np.float32)]
+    maps = project(few, Projection(seed=1, photographs=100))
+    assert maps.shape == (60, 7) and np.isfinite(maps.to_numpy()).all()
+
+
+@pytest.mark.slow
 def test_maps_are_the_same_bytes_again_and_others_for_another_seed():
     first, again, other = (project(members(50), Projection(seed=s, photographs=100)) for s in (1, 1, 2))
     assert first.to_csv() == again.to_csv()

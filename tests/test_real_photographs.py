@@ -3,7 +3,7 @@
 import pytest
 
 from sabi import params
-from sabi.photographs import decode, resized
+from sabi.photographs import decode, prepared
 from stages.split import check_enough, split
 from tests.conftest import ROOT
 
@@ -13,11 +13,11 @@ REAL = ROOT.parent / "shared" / "real" / "leaf-rust"
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real/leaf-rust beside the repository")
 def test_every_real_photograph_is_used():
-    chosen = params.load(ROOT / "params.yaml").split
-    manifest, rejected, drawings = split(REAL, chosen)
+    chosen = params.load(ROOT / "params.yaml")
+    manifest, rejected, summary = split(REAL, chosen)
     check_enough(manifest, rejected, chosen)
-    assert rejected.empty and drawings == 0
+    assert rejected.empty and summary["drawings"] == 0
     # The counts that come with the data set, grade 1 to 5.
     assert manifest.grade.value_counts().sort_index().tolist() == [39, 45, 134, 313, 272]
-    pixels = resized(decode(REAL / manifest.path[0]), 64)
+    pixels = prepared(decode(REAL / manifest.path[0]), 64, None, None)
     assert pixels.shape == (64, 64, 3) and pixels.std() > 10

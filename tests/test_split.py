@@ -16,17 +16,24 @@ from PIL import Image
 
 from sabi.errors import InputError
 from sabi.handover import MANIFEST, REJECTED, TEXT, read_table, write_table
-from sabi.params import SoftScore, Split, load
+from sabi.params import Params, load
 from sabi.partition import PARTITIONS
 from sabi.photographs import DRAWING_MARK, find, printable
-from stages.split import SUMMARY, check_enough, main, split
+from stages.split import COLUMNS, SUMMARY, check_enough, main, split
+
+SHIPPED = load(Path(__file__).parents[1] / "params.yaml")
 
 
-def params(outside="clip", half_width=0.2, **changes):
-    values = {"seed": 1, "specimen": "_(specimen[0-9]+)-", "validation": 0.2, "test": 0.2}
-    values |= {"min_side": 1, "max_megapixels": 1.0}
-    soft_score = SoftScore(outside=outside, half_width=half_width)
-    return Split(**values | {"soft_score": soft_score} | changes)
+def params(outside="clip", half_width=0.2, labels=None, scale=None, size=32, **changes) -> Params:
+    """The shipped parameters with other ones of split, and of labels, scale and augment.size."""
+    values = SHIPPED.model_dump()
+    values["split"] |= {"seed": 1, "specimen": "_(specimen[0-9]+)-", "validation": 0.2, "test": 0.2}
+    values["split"] |= {"min_side": 1, "max_megapixels": 1.0} | changes
+    values["split"]["soft_score"] = {"outside": outside, "half_width": half_width}
+    values["labels"] |= labels or {}
+    values["scale"] |= {"photographs": None, "target": None} | (scale or {})
+    values["augment"]["size"] = size
+    return Params.model_validate(values)
 
 
 def write(file: Path, picture: int, **options) -> None:
@@ -64,10 +71,11 @@ def test_no_photograph_moves_when_others_come_or_go_whatever_their_order_on_disk
         for path in paths:
             (Path(some) / path).parent.mkdir(exist_ok=True)
             os.link(folder / path, Path(some) / path)
-        manifest, rejected, drawings = split(Path(some), params(seed=seed))
-    expected = whole(seed)[whole(seed).path.isin(paths)]
-    assert manifest.to_dict("records") == expected.to_dict("records")
-    assert rejected.empty and drawings == 0
+        manifest, rejected, summary = split(Path(some), params(seed=seed))
+    expected = whole(seed)[whole(seed).path.isin(paths)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(manifest, expected, check_dtype=bool(paths))
+    assert rejected.empty
+    assert summary == {"accepted": len(paths), "rejected": 0, "drawings": 0, "without_specimen": 0}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -144,7 +152,8 @@ def test_dropping_takes_scores_outside_the_scale_from_training_only(pool):
     outside = clipped.soft_score.isin([1.0, 5.0])
     training = clipped.partition == "train"
     assert none.empty and (outside & training).any() and (outside & ~training).any()
-    assert dropped.to_dict("records") == clipped[~(outside & training)].to_dict("records")
+    kept = clipped[~(outside & training)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(dropped, kept)
     assert rejected.path.tolist() == clipped.path[outside & training].tolist()
     assert rejected.reason.str.contains("split.soft_score.outside: drop", regex=False).all()
 
@@ -153,8 +162,9 @@ def test_only_drawings_that_are_used_are_counted(tmp_path):
     write(tmp_path / "3_a.png", 1)
     for name, colour in (("3_b.jpg", "red"), ("3_b copy.jpg", "red"), ("4_c.jpg", "blue")):
         Image.new("RGB", (9, 9), colour).save(tmp_path / name, comment=DRAWING_MARK)
-    manifest, rejected, drawings = split(tmp_path, params())
-    assert (len(manifest), len(rejected), drawings) == (3, 1, 2)
+    manifest, rejected, summary = split(tmp_path, params())
+    assert (len(manifest), len(rejected)) == (3, 1)
+    assert summary == {"accepted": 3, "rejected": 1, "drawings": 2, "without_specimen": 3}
 
 
 # Names with control characters never get into a table: see test_names_with_control_characters.
@@ -201,26 +211,32 @@ def test_a_specimen_s_name_survives_the_manifest(tmp_path, specimen):
         manifest = rejected
     write_table(manifest, tmp_path / "out.csv")
     again = read_table(tmp_path / "out.csv")
-    assert again.to_dict("records") == manifest.to_dict("records")
+    pd.testing.assert_frame_equal(again, manifest)
     assert len(rejected) or again.specimen.tolist() == [specimen]
 
 
 NO_FILES = pd.DataFrame([], columns=["path", "reason"])
 
 
-def table(*left_out):
+def table(*left_out, grades=5):
     """A manifest with one photograph of every grade in every partition but those left out."""
     rows = [
-        (f"{g}_{p}.png", "", p, g, p, float(g))
-        for g in range(1, 6)
+        (f"{g}_{p}.png", "", p, g, p, float(g), None)
+        for g in range(1, grades + 1)
         for p in PARTITIONS
         if (g, p) not in left_out
     ]
-    return pd.DataFrame(rows, columns=["path", "sha256", "specimen", "grade", "partition", "soft_score"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def test_one_photograph_of_every_grade_in_every_partition_is_enough():
-    assert check_enough(table(), NO_FILES, params()) is None
+@pytest.mark.parametrize(
+    "names", [["defect", "good"], list("12345"), [f"{age}s" for age in range(10, 70, 10)]]
+)
+def test_one_photograph_of_every_grade_in_every_partition_is_enough(names):
+    chosen = params(labels={"grades": names, "sound": names[1]})
+    assert check_enough(table(grades=len(names)), NO_FILES, chosen) is None
+    with pytest.raises(InputError, match=f"grade {names[-1]} in test"):
+        check_enough(table(grades=len(names) - 1), NO_FILES, chosen)
 
 
 @pytest.mark.parametrize("grade", range(1, 6))
@@ -252,9 +268,115 @@ def test_the_stage_writes_its_tables_even_where_photographs_are_missing(tmp_path
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "data/raw/3_a.png", 1)
     (tmp_path / "data/raw/notes.txt").write_text("rust")
-    shipped = load(Path(__file__).parents[1] / "params.yaml")
     with pytest.raises(InputError, match="grade 1 in train"):
-        main(shipped.model_copy(update={"split": params()}))
+        main(params())
     assert read_table(MANIFEST).path.tolist() == ["3_a.png"]
     assert read_table(REJECTED).path.tolist() == ["notes.txt"]
-    assert json.loads(SUMMARY.read_text()) == {"accepted": 1, "rejected": 1, "drawings": 0}
+    counts = {"accepted": 1, "rejected": 1, "drawings": 0, "without_specimen": 1}
+    assert json.loads(SUMMARY.read_text()) == counts
+
+
+# Labels from elsewhere, and scale.
+
+THREE = {"grades": ["bad", "so so", "good"], "sound": "so so"}
+
+
+def test_the_same_photographs_are_split_alike_whatever_tells_their_grades(tmp_path):
+    """But for the path: the partition follows the specimen, the soft score the content."""
+    layouts = {"name": "{}_{}.png", "folder": "{}/{}.png", "csv": "{1}.png"}
+    manifests = {}
+    for source, layout in layouts.items():
+        rows = ["file,grade"]
+        for picture in range(12):
+            grade = THREE["grades"][picture % 3]
+            path = layout.format(grade, f"photo{picture}")
+            write(tmp_path / source / path, picture)
+            rows.append(f"{path},{grade}")
+        if source == "csv":
+            (tmp_path / source / "labels.csv").write_text("\n".join(rows))
+        chosen = params(labels={"source": source, **THREE})
+        manifest, rejected, summary = split(tmp_path / source, chosen)
+        assert rejected.empty and summary["without_specimen"] == 12
+        manifests[source] = manifest.drop(columns="path").sort_values("sha256", ignore_index=True)
+    assert manifests["name"].partition.nunique() > 1
+    assert set(manifests["name"].specimen) == {f"photo{picture}" for picture in range(12)}
+    pd.testing.assert_frame_equal(manifests["name"], manifests["folder"])
+    pd.testing.assert_frame_equal(manifests["name"], manifests["csv"])
+
+
+def test_a_table_s_specimen_goes_before_the_pattern_and_its_files_are_all_accounted_for(tmp_path):
+    for picture, name in enumerate(["a_specimen1-.png", "b.png", "c.png", "unlisted.png"]):
+        write(tmp_path / name, picture)
+    (tmp_path / "labels.csv").write_text(
+        "file,grade,specimen\na_specimen1-.png,1,girder 7\nb.png,2,\nc.png,9,\ngone.png,1,\nlabels.csv,1,\n"
+    )
+    manifest, rejected, summary = split(tmp_path, params(labels={"source": "csv"}))
+    assert dict(zip(manifest.path, manifest.specimen, strict=True)) == {
+        "a_specimen1-.png": "girder 7",
+        "b.png": "b",
+    }
+    assert rejected.path.tolist() == ["c.png", "gone.png", "unlisted.png"]
+    assert summary == {"accepted": 2, "rejected": 3, "drawings": 0, "without_specimen": 1}
+
+
+def test_a_listed_file_that_is_no_photograph_is_refused_as_such(tmp_path):
+    (tmp_path / "notes.txt").write_text("rust")
+    (tmp_path / "labels.csv").write_text("file,grade\nnotes.txt,1\n")
+    manifest, rejected, _ = split(tmp_path, params(labels={"source": "csv"}))
+    assert manifest.empty and rejected.path.tolist() == ["notes.txt"]
+    assert rejected.reason[0].startswith("not a photograph")
+
+
+def test_a_photograph_s_own_scale_goes_before_that_of_all(tmp_path):
+    for picture, name in enumerate(["3_a.png", "3_b.png"]):
+        write(tmp_path / name, picture)
+    assert split(tmp_path, params())[0].mm_per_pixel.isna().all()
+    (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,0.3\n")
+    write_table(split(tmp_path, params())[0], tmp_path / "out" / "manifest.csv")
+    assert read_table(tmp_path / "out" / "manifest.csv").mm_per_pixel.tolist() == pytest.approx(
+        [0.3, np.nan], nan_ok=True
+    )
+    assert split(tmp_path, params(scale={"photographs": 0.1}))[0].mm_per_pixel.tolist() == [0.3, 0.1]
+
+
+def test_photographs_that_show_too_little_or_of_unknown_scale_are_refused_where_there_is_a_target(tmp_path):
+    for picture, name in enumerate(["3_a.png", "3_b.png", "3_c.png"]):  # 6 pixels a side
+        write(tmp_path / name, picture)
+    (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,0.8\n3_b.png,0.7\n")
+    manifest, rejected, _ = split(tmp_path, params(scale={"target": 0.15}))
+    assert manifest.path.tolist() == ["3_a.png"]
+    assert rejected.path.tolist() == ["3_b.png", "3_c.png"]
+    assert "4.2 x 4.2 mm; 4.8 mm are needed" in rejected.reason[0]
+    assert "scale is unknown" in rejected.reason[1]
+    assert len(split(tmp_path, params())[0]) == 3
+
+
+def test_a_photograph_graded_twice_is_not_used_because_one_copy_lacks_its_scale(tmp_path):
+    write(tmp_path / "3_a.png", 1)
+    write(tmp_path / "4_a.png", 1)
+    (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,1\n")
+    manifest, rejected, _ = split(tmp_path, params(scale={"target": 0.01}))
+    assert manifest.empty and rejected.reason.str.contains("under another grade").all()
+
+
+@pytest.mark.parametrize(
+    ("source", "layout"), [("name", "<grade>_"), ("folder", "<grade>/"), ("csv", "labels.csv")]
+)
+def test_an_empty_folder_is_told_with_what_the_source_of_labels_wants(tmp_path, source, layout):
+    if source == "csv":
+        (tmp_path / "labels.csv").write_text("file,grade\n")
+    chosen = params(labels={"source": source, **THREE})
+    manifest, rejected, _ = split(tmp_path, chosen)
+    with pytest.raises(InputError) as caught:
+        check_enough(manifest, rejected, chosen)
+    assert layout in str(caught.value) and "grades bad, so so, good" in str(caught.value)
+
+
+def test_soft_scores_keep_within_any_number_of_grades(tmp_path):
+    for picture in range(30):
+        write(tmp_path / f"{['bad', 'good'][picture % 2]}_{picture}.png", picture)
+    chosen = {"labels": {"grades": ["bad", "good"], "sound": "good"}, "half_width": 0.4}
+    manifest, _, _ = split(tmp_path, params(**chosen))
+    assert manifest.soft_score.between(1, 2).all() and manifest.soft_score.isin([1, 2]).any()
+    _, rejected, _ = split(tmp_path, params("drop", **chosen))
+    assert len(rejected) and rejected.reason.str.contains(r"outside 1\.\.2 ").all()

@@ -68,7 +68,7 @@ def record(values=METRICS, chosen=PARAMS, artifacts=()) -> bool:
 
 
 def test_a_training_tells_its_parameters_steps_and_end(root):
-    with tracking.training("mobilenet", PARAMS) as log:
+    with tracking.training("mobilenet", PARAMS, "key") as log:
         assert [run.info.status for run in runs(root)] == ["RUNNING"]
         for step, error in enumerate([0.9, 0.6, 0.7]):
             log.step(step, {"validation_mae": error})
@@ -92,7 +92,7 @@ def test_an_experiment_deleted_in_mlflows_page_is_taken_up_again(root):
     record()
     experiment = client(root).get_experiment_by_name("sabi")
     client(root).delete_experiment(experiment.experiment_id)
-    with tracking.training("mobilenet", PARAMS):
+    with tracking.training("mobilenet", PARAMS, "key"):
         pass
     assert client(root).get_experiment_by_name("sabi").lifecycle_stage == "active"
 
@@ -104,7 +104,7 @@ def test_a_run_tells_commit_versions_and_the_experiment_of_dvc(root, monkeypatch
     for uncommitted in (False, True):
         if uncommitted:
             (root / ".gitignore").write_text("/mlflow.db*\n")
-        with tracking.training("densenet", PARAMS):
+        with tracking.training("densenet", PARAMS, "key"):
             pass
         tags = runs(root)[0].data.tags
         assert tags["mlflow.source.git.commit"] == head
@@ -127,7 +127,7 @@ def test_a_run_tells_commit_versions_and_the_experiment_of_dvc(root, monkeypatch
     ids=lambda value: type(value).__name__,
 )
 def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(root, error, status):
-    with pytest.raises(type(error)) as caught, tracking.training("mobilenet", PARAMS) as log:
+    with pytest.raises(type(error)) as caught, tracking.training("mobilenet", PARAMS, "key") as log:
         log.step(0, {"loss": 1.0})
         raise error
     assert caught.value is error
@@ -170,7 +170,7 @@ def test_the_same_result_is_recorded_once_and_a_changed_one_again(root):
 
 
 def test_a_training_is_not_taken_for_a_result(root):
-    with tracking.training("mobilenet", PARAMS):
+    with tracking.training("mobilenet", PARAMS, "key"):
         pass
     assert record()
     assert len(runs(root)) == 2
@@ -202,7 +202,7 @@ def test_without_dvc_the_store_is_in_the_nearest_folder_up_that_has_dvc(root, mo
     monkeypatch.delenv("DVC_ROOT")
     (root / below).mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(root / below)
-    with tracking.training("mobilenet", PARAMS):
+    with tracking.training("mobilenet", PARAMS, "key"):
         pass
     assert len(runs(root)) == 1
     assert tracking.repository_root() == root
@@ -211,7 +211,7 @@ def test_without_dvc_the_store_is_in_the_nearest_folder_up_that_has_dvc(root, mo
 def test_dvc_root_leads_from_a_copy_of_the_repository_to_the_real_one(root, tmp_path, monkeypatch):
     (tmp_path / "copy/.dvc").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "copy")
-    with tracking.training("mobilenet", PARAMS):
+    with tracking.training("mobilenet", PARAMS, "key"):
         pass
     assert len(runs(root)) == 1
     assert [path.name for path in (tmp_path / "copy").iterdir()] == [".dvc"]
@@ -252,7 +252,7 @@ BROKEN = {
 def test_a_store_that_cannot_be_used_is_told_in_one_line(root, monkeypatch, uri):
     uri = uri.format(root=root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(InputError) as caught, tracking.training("mobilenet", PARAMS):
+    with pytest.raises(InputError) as caught, tracking.training("mobilenet", PARAMS, "key"):
         pytest.fail("the training ran without a store")
     assert uri in str(caught.value)
     assert "MLFLOW_TRACKING_URI" in str(caught.value)
@@ -264,7 +264,7 @@ def test_four_processes_that_open_a_fresh_store_at_once_all_record_and_say_nothi
     code = """
 import sys
 from sabi import params, tracking
-with tracking.training("mobilenet", params.load(sys.argv[1])) as log:
+with tracking.training("mobilenet", params.load(sys.argv[1]), "key") as log:
     log.step(0, {"loss": 1.0})
 """
     command = [sys.executable, "-c", code, str(ROOT / "params.yaml")]

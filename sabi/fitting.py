@@ -1,0 +1,183 @@
+"""How a member is fitted: a head on frozen embeddings, then, if wanted, head and backbone together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sabi import backbones, heads, training
+from sabi.augmentation import augmented
+from sabi.determinism import seed_tensorflow
+from sabi.errors import InputError
+from sabi.networks import NETWORKS, Own
+from sabi.params import Params
+
+Log = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition: its photographs and their stored copies, one version after the other."""
+
+    rows: pd.DataFrame  # of the manifest
+    pixels: np.ndarray  # (versions, n, size, size, 3) uint8
+    scores: np.ndarray  # (versions, n) what each version is trained on; elsewhere the grade
+    measured: np.ndarray  # (n, features) float32; no features unless train.measured
+
+
+def features(embed: backbones.Embedder, part: Part, label: str, versions: int | None = None) -> np.ndarray:
+    """Embeddings and measured features (versions * n, features) float32 of the first `versions`, or all."""
+    pixels = part.pixels[:versions]
+    embeddings = embed(pixels.reshape(-1, *pixels.shape[2:]), label)
+    return np.hstack([embeddings, np.tile(part.measured, (len(pixels), 1))])
+
+
+def fit_head(
+    embed: backbones.Embedder, parts: dict[str, Part], description: dict[str, Any], params: Params, log: Log
+) -> tuple[Any, dict[str, Any], pd.DataFrame, int]:
+    """The head of a frozen backbone, its description, its curve and the curve's best row.
+
+    `description` is the member's. A backbone that is trained from scratch has no
+    features yet: its head is left untrained, its curve is empty.
+    """
+    train, validation = parts["train"], parts["validation"]
+    name, scratch = description["network"], description["mode"] == "scratch"
+    rows = features(embed, train, f"{name}: embed train", versions=1 if scratch else None)
+    scores = train.scores.reshape(-1)[: len(rows)]
+    grades = len(params.grades.names)
+    hidden = not isinstance(NETWORKS[name], Own)  # own networks end in dense layers of theirs
+    described = heads.describe(rows.shape[1], grades, params.train, hidden)
+    if scratch:
+        head = untrained_head(rows, scores, embed.channels, described, params)
+        return head, described, pd.DataFrame(), 0
+
+    versions = len(train.scores)
+    weights = heads.photograph_weights(np.tile(train.rows.grade, versions), params.train.class_weights)
+    there = features(embed, validation, f"{name}: embed validation")
+    truth = validation.scores[0]
+    if params.train.head == "ridge":
+        specimens = np.tile(train.rows.specimen, versions)
+        ridge = heads.fit_ridge(
+            rows, scores, weights, specimens, (there, truth), embed.channels, grades, params.train, log
+        )
+        return ridge[0], described, *ridge[1:]
+
+    head = untrained_head(rows, scores, embed.channels, described, params)
+    curve, best = training.fit(
+        head,
+        training.Examples(lambda chosen, epoch: (rows[chosen], scores[chosen]), weights),
+        training.Examples(lambda chosen, epoch: (there[chosen], truth[chosen]), np.ones(len(there))),
+        epochs=params.train.epochs,
+        learning_rate=params.train.learning_rate,
+        log=log,
+        **_judged(described, params),
+    )
+    # A copy that was never compiled: a weights file would hold the optimiser's state too.
+    trained = heads.build(described)
+    trained.set_weights(head.get_weights())
+    trained.layers[0].finalize_state()
+    return trained, described, curve, best
+
+
+def untrained_head(
+    rows: np.ndarray, scores: np.ndarray, channels: list[int], description: dict[str, Any], params: Params
+) -> Any:
+    """A head at its start: standardising `rows` (n, features), giving the mean of `scores` (n,)."""
+    seed_tensorflow(params.train.seed)
+    head = heads.build(description)
+    heads.standardise(head, *heads.moments(rows, channels, params.train.pooling.balance))
+    heads.start_from(head, scores, description)
+    return head
+
+
+def _judged(head: dict[str, Any], params: Params) -> dict[str, Any]:
+    """What `training.fit` needs to know of losses and settings."""
+    from keras import ops
+
+    def mae(true: Any, outputs: Any) -> Any:
+        return ops.abs(heads.to_score(outputs, head) - true[:, 0])
+
+    loss = heads.loss(params.train.loss, head, params.grades.worst_sound)
+    return {"loss": loss, "mae": mae, "params": params.train}
+
+
+def fit_network(
+    network: Any,
+    head: Any,
+    described: dict[str, Any],
+    parts: dict[str, Part],
+    description: dict[str, Any],
+    params: Params,
+    checkpoint: training.Checkpoint,
+    log: Log,
+) -> tuple[pd.DataFrame, int]:
+    """Train `network` and `head` together, both left at their best epoch; the curve and its best row.
+
+    `network` is prepared by `unfreeze`, `head` and `described` are of `fit_head`,
+    `description` is the member's. Every epoch alters each training photograph anew.
+    """
+    import keras
+
+    tuned = description["mode"] == "fine_tune"
+    pooled, _ = backbones.pooled(network, params.train.pooling)
+    measured = keras.Input((parts["train"].measured.shape[1],))
+    joined = keras.layers.Concatenate()([pooled.output, measured])
+    model = keras.Model([pooled.input, measured], head(joined))
+    return training.fit(
+        model,
+        _photographs(parts["train"], description["network"], params, altered=True),
+        _photographs(parts["validation"], description["network"], params, altered=False),
+        epochs=params.train.fine_tune.epochs if tuned else params.train.epochs,
+        learning_rate=params.train.fine_tune.learning_rate if tuned else params.train.learning_rate,
+        checkpoint=checkpoint,
+        log=log,
+        **_judged(described, params),
+    )
+
+
+def unfreeze(network: Any, description: dict[str, Any], params: Params) -> None:
+    """Say which layers of `network` train.
+
+    Mode "scratch": all. "fine_tune": the last `params.train.fine_tune.layers`, a
+    number or the name of the first; batch normalisation stays as it is. Raises
+    `InputError` for a layer that the network does not have.
+    """
+    import keras
+
+    if description["mode"] == "scratch":
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # A few hundred photographs are few steps; Keras's 0.99 needs hundreds.
+                layer.momentum = 0.9
+        return
+    name, layers = description["network"], params.train.fine_tune.layers
+    names = [layer.name for layer in network.layers]
+    if isinstance(layers, str) and layers not in names:
+        convolutions = [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+        raise InputError(
+            f"train.fine_tune.layers = {layers!r}: {name} has no such layer; its last convolutions are "
+            f"{', '.join(convolutions[-5:])}; or give a number of last layers"
+        )
+    first = names.index(layers) if isinstance(layers, str) else max(len(names) - layers, 0)
+    for place, layer in enumerate(network.layers):
+        layer.trainable = place >= first and not isinstance(layer, keras.layers.BatchNormalization)
+    if not network.trainable_variables:
+        raise InputError(
+            f"train.fine_tune.layers = {layers}: nothing there can be trained in {name}; use more layers"
+        )
+
+
+def _photographs(part: Part, name: str, params: Params, *, altered: bool) -> training.Examples:
+    """The photographs of a partition for training its network, `altered` anew each epoch or as they are."""
+    pixels, scores = part.pixels[0], part.scores[0]
+
+    def batch(rows: np.ndarray, epoch: int) -> tuple[Any, np.ndarray]:
+        chosen, aim = pixels[rows], scores[rows]
+        if altered and epoch > 0:
+            chosen, aim = augmented(pixels, scores, rows, epoch, params.augment)
+        return (backbones.preprocess(name, chosen), part.measured[rows]), aim
+
+    kind = params.train.class_weights if altered else "equal"
+    return training.Examples(batch, heads.photograph_weights(part.rows.grade.to_numpy(), kind))

@@ -1,0 +1,247 @@
+"""Training epoch by epoch: one loop for the dense head, fine-tuning, and training from scratch.
+
+Everything drawn in an epoch (order, augmentation, dropout) is a pure function
+of a seed and the epoch's number, and everything that depends on the past
+(learning rate, when to stop, which epoch is best) is a pure function of the
+curve. So weights, optimiser and curve are the whole state: a training that
+was killed goes on from its last checkpoint to the same bits.
+"""
+
+import fcntl
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sabi.params import Train
+from sabi.partition import uniform
+
+Curve = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What is trained on or validated: `batch(rows, epoch)` gives inputs and scores of those rows.
+
+    `weights` (n,) float are the photographs' own; n is their number. Epoch 0 is
+    for measuring, without augmentation.
+    """
+
+    batch: Callable[[np.ndarray, int], tuple[Any, np.ndarray]]
+    weights: np.ndarray
+
+
+class Checkpoint:
+    """The state of a training in a folder outside DVC's outputs, written after every epoch.
+
+    Of processes with the same folder (two experiments that share a training)
+    only the first uses it; for the others it is as if there were none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._state = folder / "state.json"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = folder.with_suffix(".lock").open("w")  # held until the process ends
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._mine = True
+        except BlockingIOError:
+            self._mine = False
+
+    def load(self, model: Any) -> tuple[Curve, list[np.ndarray]] | None:
+        """The curve and the best epoch's weights; `model` goes on where it was. None if there is none."""
+        if not self._mine or not self._state.exists():
+            return None
+        state = json.loads(self._state.read_text(encoding="utf-8"))
+        model.load_weights(self._file(state["best"]))
+        best = model.get_weights()
+        model.load_weights(self._file(state["last"]))
+        return state["curve"], best
+
+    def save(self, model: Any, curve: Curve, best: int) -> None:
+        """Write weights and optimiser of the last epoch of `curve`; those of the best are kept."""
+        if not self._mine:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        last = len(curve) - 1
+        model.save_weights(self._file(last))
+        state = {"best": best, "last": last, "curve": curve}
+        # Only a complete checkpoint gets the name that is looked for.
+        partial = self._state.with_suffix(".partial")
+        partial.write_text(json.dumps(state), encoding="utf-8")
+        partial.replace(self._state)
+        for file in self._folder.glob("*.weights.h5"):
+            if file not in (self._file(best), self._file(last)):
+                file.unlink()
+
+    def delete(self) -> None:
+        """Once the outputs are written nothing is left to continue."""
+        if self._mine:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.with_suffix(".lock").unlink(missing_ok=True)
+
+    def _file(self, epoch: int) -> Path:
+        return self._folder / f"epoch{epoch}.weights.h5"
+
+
+def fit(
+    model: Any,
+    training: Examples,
+    validation: Examples,
+    *,
+    loss: Callable[[Any, Any], Any],
+    mae: Callable[[Any, Any], Any],
+    epochs: int,
+    learning_rate: float,
+    params: Train,
+    log: Callable[[int, dict[str, float]], None],
+    checkpoint: Checkpoint | None = None,
+) -> tuple[pd.DataFrame, int]:
+    """Train `model`, leave it with the weights of its best epoch.
+
+    `loss` and `mae` take true scores (n, 1) and outputs and give (n,). Returns the curve and its best row,
+    the first with the least `validation_loss`: row 0 is the model as it came,
+    so that a training which only harms changes nothing. `log` is called for
+    each row. Training ends early after `params.patience` rows without a better one.
+    """
+    model.compile(optimizer=_optimiser(params), loss=loss, metrics=[mae], jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    batch = min(params.batch_size, len(training.weights))
+    resumed = checkpoint and checkpoint.load(model)
+    if resumed:
+        curve, best_weights = resumed
+        print(f"continuing after epoch {len(curve) - 1}", flush=True)
+    else:
+        curve, best_weights = [], model.get_weights()
+        curve.append(_point(_measured(model, training, batch), _measured(model, validation, batch)))
+        if checkpoint:
+            checkpoint.save(model, curve, 0)
+    for step, point in enumerate(curve):
+        log(step, point)
+
+    while len(curve) <= epochs and len(curve) - 1 - best_of(curve) < params.patience:
+        epoch = len(curve)
+        model.optimizer.learning_rate.assign(
+            rate(params.schedule, learning_rate, epoch, epochs, curve, params.patience)
+        )
+        _seed_dropout(model, params.seed, epoch)
+        history = model.fit(
+            _shuffled(training, params.seed, epoch, batch),
+            initial_epoch=epoch - 1,
+            epochs=epoch,
+            shuffle=False,
+            # Keras's bar for who watches, a line an epoch for a file.
+            verbose=1 if sys.stdout.isatty() else 2,
+        ).history
+        trained = {name: values[0] for name, values in history.items()}
+        curve.append(_point(trained, _measured(model, validation, batch)))
+        log(epoch, curve[-1])
+        if best_of(curve) == epoch:
+            best_weights = model.get_weights()
+        if checkpoint:
+            checkpoint.save(model, curve, best_of(curve))
+        if not np.isfinite(list(curve[-1].values())).all():
+            break
+    model.set_weights(best_weights)
+    table = pd.DataFrame(curve)
+    table.insert(0, "step", range(len(curve)))
+    return table, best_of(curve)
+
+
+def best_of(curve: Curve) -> int:
+    """The first row with the least validation loss; what is not a number is never best."""
+    losses = [point["validation_loss"] for point in curve]
+    return int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+
+
+def rate(schedule: str, start: float, epoch: int, epochs: int, curve: Curve, patience: int) -> float:
+    """The learning rate of `epoch` (1 to `epochs`), which follows the rows of `curve`.
+
+    "cosine" (Loshchilov and Hutter, 2017, without restarts) goes from `start`
+    towards zero; "plateau" halves it whenever half of `patience` epochs went by
+    without a better validation loss or another halving.
+    """
+    if schedule == "cosine":
+        return start * 0.5 * (1 + np.cos(np.pi * (epoch - 1) / epochs))
+    if schedule == "plateau":
+        waited, halvings = 0, 0
+        for row in range(1, len(curve)):
+            waited = 0 if best_of(curve[: row + 1]) == row else waited + 1
+            if waited >= max(1, patience // 2):
+                waited, halvings = 0, halvings + 1
+        return start * 0.5**halvings
+    return start
+
+
+def _optimiser(params: Train) -> Any:
+    import keras
+
+    if params.optimizer == "sgd":
+        return keras.optimizers.SGD(momentum=0.9)
+    return keras.optimizers.get(params.optimizer)
+
+
+def _batches(batches: list[np.ndarray], examples: Examples, epoch: int) -> Any:
+    """A Keras dataset of (inputs, scores (b, 1), weights (b,)) for lists of rows."""
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return len(batches)
+
+        def __getitem__(self, number: int) -> tuple[Any, np.ndarray, np.ndarray]:
+            rows = batches[number]
+            inputs, scores = examples.batch(rows, epoch)
+            return inputs, scores.astype(np.float32)[:, None], examples.weights[rows].astype(np.float32)
+
+    return Batches()
+
+
+def _shuffled(examples: Examples, seed: int, epoch: int, batch: int) -> Any:
+    """All rows in the order of an epoch.
+
+    A last batch of one photograph would ruin batch normalisation: the rest of
+    an epoch's order is left out, other photographs each epoch.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(examples.weights))
+    full = len(order) // batch * batch
+    return _batches(list(order[:full].reshape(-1, batch)), examples, epoch)
+
+
+def _measured(model: Any, examples: Examples, batch: int) -> dict[str, float]:
+    """Loss and error of the model as it is."""
+    count = len(examples.weights)
+    rows = [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]
+    return model.evaluate(_batches(rows, examples, 0), return_dict=True, verbose=0)
+
+
+def _point(trained: dict[str, float], validated: dict[str, float]) -> dict[str, float]:
+    return {
+        "train_loss": float(trained["loss"]),
+        "train_mae": float(trained["mae"]),
+        "validation_loss": float(validated["loss"]),
+        "validation_mae": float(validated["mae"]),
+    }
+
+
+def _seed_dropout(model: Any, seed: int, epoch: int) -> None:
+    """Set every layer's own random state from the seed, its place and the epoch."""
+    for place, generator in enumerate(_generators(model)):
+        start = int(uniform("dropout", seed, place, epoch) * 2**32)
+        generator.state.assign(np.array([start, 0], np.uint32))
+
+
+def _generators(model: Any) -> Iterator[Any]:
+    """The random generators of all layers, nested ones too."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _generators(layer)
+        elif getattr(layer, "seed_generator", None) is not None:
+            yield layer.seed_generator
