@@ -1,16 +1,18 @@
 """Every option measured on the sample, as the README's table: `python -m sabi.survey`.
 
-Runs the settings of `sabi/survey.yaml` as DVC experiments, one after the
-other, records each in `metrics/survey.csv` as soon as it is done, and writes
-the table into the README. Interrupted, it goes on where it was. A setting is
-recorded under the metrics of the commit's own run: where these change,
-everything is run again.
+Queues the settings of `sabi/survey.yaml` as DVC experiments, runs them, records
+their figures in `metrics/survey.csv`, and writes the table into the README.
+Interrupted, it goes on where it was. A setting is recorded under the figures
+of the commit's own run: where these change, everything is run again.
 """
 
 import hashlib
+import itertools
 import json
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from sabi.handover import read_table, write_table
 RUNS = Path("sabi/survey.yaml")
 RECORD = Path("metrics/survey.csv")
 README = Path("README.md")
+JOBS = 2  # at once; a part of each run has only one thread
 START, END = "<!-- survey: begin -->", "<!-- survey: end -->"
 COLUMNS = ["group", "title", "settings", "baseline", "accuracy", "low", "high", "kappa", "mae", "seconds"]
 
@@ -37,7 +40,8 @@ def rows_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for run in group["runs"]:
             for member in run.get("members", [None]):
                 title = run["title"].format(member=member)
-                settings = sorted(run["set"])
+                parts = [part if isinstance(part, list) else [part] for part in run["set"]]
+                settings = sorted(itertools.chain(*parts))
                 rows.append({"group": group["title"], "title": title, "settings": settings, "member": member})
     return rows
 
@@ -47,41 +51,59 @@ def baseline() -> str:
 
     Raises `InputError` for changes that are not committed: the experiments would include them.
     """
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
-    ).stdout
-    others = [line for line in changed.splitlines() if line[3:] not in (str(RECORD), str(README))]
+    changed = _output("git", "status", "--porcelain", "--untracked-files=no")
+    files = [line.split(maxsplit=1)[1] for line in changed.splitlines()]
+    others = [file for file in files if file not in (str(RECORD), str(README))]
     if others:
-        raise InputError(f"uncommitted changes ({others[0].strip()}, ...); commit, then run the survey")
+        raise InputError(f"{others[0]}: changed but not committed; commit, then run the survey")
     judged = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]["evaluate"]["outs"]
     return hashlib.sha256(json.dumps(judged).encode()).hexdigest()[:12]
 
 
-def experiment(settings: list[str]) -> str:
-    """Run an experiment with `settings` if there is none of its name yet; its git revision.
-
-    Raises `InputError` if it fails.
-    """
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+def named(settings: list[str]) -> str:
+    """The name of the experiment with `settings` on the commit checked out; "HEAD" for none."""
     if not settings:
-        return commit.strip()
-    name = "survey-" + hashlib.sha256(json.dumps([commit, settings]).encode()).hexdigest()[:10]
-    if not _revision(name):
-        options = [option for setting in settings for option in ("-S", setting)]
-        result = subprocess.run(["dvc", "exp", "run", "--temp", "-n", name, *options])
-        if result.returncode:
-            raise InputError(f"dvc exp run {' '.join(settings)}: failed; its own message stands above")
-    return _revision(name)
+        return "HEAD"
+    commit = _output("git", "rev-parse", "HEAD")
+    return "survey-" + hashlib.sha256(json.dumps([commit, settings]).encode()).hexdigest()[:10]
 
 
-def _revision(name: str) -> str:
-    listed = subprocess.run(
-        ["git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return next((line.split()[0] for line in listed.splitlines() if line.endswith(f"/{name}")), "")
+def revisions() -> dict[str, str]:
+    """The git revision of every DVC experiment by its name, and of HEAD."""
+    listed = _output("git", "for-each-ref", "--format=%(refname:lstrip=4) %(objectname)", "refs/exps")
+    pairs = (line.split() for line in listed.splitlines())
+    return {**dict(pair for pair in pairs if len(pair) == 2), "HEAD": _output("git", "rev-parse", "HEAD")}
+
+
+def run_queued(wanted: dict[str, list[str]], jobs: int) -> None:
+    """Queue the experiments `wanted` (settings by name) that do not exist yet; run them, `jobs` at once."""
+    missing = {name: settings for name, settings in wanted.items() if name not in revisions()}
+    waiting = _output("dvc", "queue", "status")
+    for name in tqdm(missing, desc="queue", unit="run", disable=not missing):
+        if name not in waiting:
+            options = [option for setting in missing[name] for option in ("-S", setting)]
+            _output("dvc", "exp", "run", "--queue", "--name", name, *options)
+    if not missing:
+        return
+    _output("dvc", "queue", "start", "--jobs", str(jobs))
+    try:
+        with tqdm(total=len(missing), desc="run", unit="run") as bar:
+            while True:
+                status = _output("dvc", "queue", "status")
+                bar.update(len(missing.keys() & revisions().keys()) - bar.n)
+                if not re.search(r"Queued|Running", status):
+                    return
+                time.sleep(5)
+    finally:
+        _output("dvc", "queue", "stop")
+
+
+def _output(*command: str) -> str:
+    """What a command prints; raises `InputError` with its message if it fails."""
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise InputError(f"{' '.join(command)}: {' '.join(result.stderr.split())[-300:]}")
+    return result.stdout.strip()
 
 
 def figures(revision: str, member: str | None) -> dict[str, float]:
@@ -120,7 +142,10 @@ def table(record: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run what is not recorded, record it, renew the README's table."""
+    """Run what is not recorded, record it, renew the README's table.
+
+    Raises `InputError`, after recording all others, for runs that failed.
+    """
     rows = rows_of(yaml.safe_load(RUNS.read_text(encoding="utf-8")))
     current = baseline()
     record = read_table(RECORD) if RECORD.exists() else pd.DataFrame(columns=COLUMNS)
@@ -129,17 +154,35 @@ def main() -> None:
         for row in record.to_dict("records")
         if row["baseline"] == current
     }
-    done = []
-    for row in tqdm(rows, desc="survey", unit="row"):
-        settings = " ".join(row["settings"])
-        place = {"group": row["group"], "title": row["title"], "settings": settings, "baseline": current}
-        before = known.get((row["group"], row["title"], settings))
-        done.append(before or place | figures(experiment(row["settings"]), row["member"]))
+    for row in rows:
+        row["text"] = " ".join(row["settings"])
+        row["known"] = known.get((row["group"], row["title"], row["text"]))
+    wanted = {named(row["settings"]): row["settings"] for row in rows if not row["known"]}
+    try:
+        run_queued({name: settings for name, settings in wanted.items() if name != "HEAD"}, JOBS)
+    finally:
+        there = revisions()
+        done, failed = [], []
+        for row in rows:
+            place = {
+                "group": row["group"],
+                "title": row["title"],
+                "settings": row["text"],
+                "baseline": current,
+            }
+            if row["known"]:
+                done.append(row["known"])
+            elif named(row["settings"]) in there:
+                done.append(place | figures(there[named(row["settings"])], row["member"]))
+            else:
+                failed.append(named(row["settings"]))
         write_table(pd.DataFrame(done, columns=COLUMNS), RECORD)
-    text = README.read_text(encoding="utf-8")
-    head, _, rest = text.partition(START)
-    _, _, tail = rest.partition(END)
-    README.write_text(f"{head}{START}\n{table(pd.DataFrame(done))}{END}{tail}", encoding="utf-8")
+        text = README.read_text(encoding="utf-8")
+        head, _, rest = text.partition(START)
+        _, _, tail = rest.partition(END)
+        README.write_text(f"{head}{START}\n{table(pd.DataFrame(done))}{END}{tail}", encoding="utf-8")
+    if failed:
+        raise InputError(f"{len(failed)} runs failed; `dvc queue logs {failed[0]}` says why of the first")
 
 
 if __name__ == "__main__":
@@ -147,3 +190,5 @@ if __name__ == "__main__":
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: `make survey` goes on with what is not recorded")

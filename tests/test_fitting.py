@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sabi import fitting, heads, members, params, training
+from sabi import backbones, fitting, heads, members, params, training
 from sabi.errors import InputError
 from sabi.sample import calibration_batch
 from tests.conftest import ROOT
@@ -94,23 +94,24 @@ OPTIONS = {
 }
 
 
+@cache
+def plain_curve(**base):
+    return fitted("mobilenet", settings(**base), None)[1]
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_changes_the_head_and_repeats_its_bits(option, tmp_path):
     base, change = OPTIONS[option]
-    plain = fitted("mobilenet", settings(**base), tmp_path)
-    changed = fitted("mobilenet", settings(**base | change), tmp_path)
-    again = fitted("mobilenet", settings(**base | change), tmp_path)
+    changed, again = (fitted("mobilenet", settings(**base | change), tmp_path) for _ in range(2))
     assert changed[2] == again[2] and changed[0].tobytes() == again[0].tobytes()
-    assert not changed[1].equals(plain[1])  # the curve, since the best epoch may be none
+    assert not changed[1].equals(plain_curve(**base))  # the curve, since the best epoch may be none
     assert changed[0].min() >= 1 and changed[0].max() <= 5
 
 
-@pytest.mark.parametrize("chosen", [{}, {"head": "dense"}, {"mode": "fine_tune"}])
-def test_measured_features_join_the_embedding(chosen, tmp_path):
+def test_measured_features_join_the_embedding(tmp_path):
     """They tell the state here, so the error falls."""
     without, with_them = (
-        fitted("mobilenet", settings(**chosen, epochs=40), tmp_path / str(measured), measured)
-        for measured in (False, True)
+        fitted("mobilenet", settings(), tmp_path / str(measured), measured) for measured in (False, True)
     )
     assert with_them[4]["features"] == without[4]["features"] + 2
     assert min(with_them[1].validation_mae) < min(without[1].validation_mae)
@@ -125,9 +126,9 @@ def weights_of(network) -> dict[int, list[bytes]]:
 @pytest.mark.parametrize("head", ["ridge", "dense"])
 def test_fine_tuning_trains_only_the_last_layers_and_starts_from_the_frozen_head(head, tmp_path):
     chosen = settings(head=head)
-    start = weights_of(members.embedder(members.describe("mobilenet", chosen) | {"mode": "scratch"}).network)
+    start = weights_of(frozen_mobilenet().network)
     tuned = settings(head=head, mode="fine_tune")
-    scores, curve, _, network, _ = fitted("mobilenet", tuned, tmp_path / "a")
+    _, curve, _, network, _ = fitted("mobilenet", tuned, tmp_path / "a")
     changed = {place for place, weights in weights_of(network).items() if weights != start[place]}
     assert changed <= set(range(len(network.layers) - 12, len(network.layers)))
     assert not [place for place in changed if "Normalization" in type(network.layers[place]).__name__]
@@ -137,19 +138,23 @@ def test_fine_tuning_trains_only_the_last_layers_and_starts_from_the_frozen_head
     frozen = fitted("mobilenet", chosen, tmp_path / "b")[0]
     grades = part(50, 0, False).rows.grade
     assert curve.validation_mae[0] == pytest.approx(np.abs(frozen - grades).mean(), abs=1e-4)
-    again = fitted("mobilenet", tuned, tmp_path / "c")
-    assert again[0].tobytes() == scores.tobytes() and weights_of(again[3]) == weights_of(network)
 
 
-def test_fine_tuning_from_a_named_layer(tmp_path):
-    name = "expanded_conv_14_project"
-    network = fitted("mobilenet", settings(mode="fine_tune", fine_tune={"layers": name}), tmp_path)[3]
-    trainable = [layer.name for layer in network.layers if layer.trainable_variables]
-    assert trainable[0] == name
+def test_fine_tuning_from_a_named_layer():
+    network = backbones.build("mobilenet", SIDE, "random", seed=0)
+
+    def unfreeze(layers):
+        chosen = settings(mode="fine_tune", fine_tune={"layers": layers})
+        fitting.unfreeze(network, members.describe("mobilenet", chosen), chosen)
+        return [layer.name for layer in network.layers if layer.trainable_variables]
+
+    assert unfreeze("expanded_conv_14_project")[0] == "expanded_conv_14_project"
+    everything = unfreeze(10_000)
+    assert unfreeze(12) == everything[-len(unfreeze(12)) :] and len(unfreeze(12)) < len(everything)
     with pytest.raises(InputError, match=r"train.fine_tune.layers = 'block9': mobilenet has no such layer"):
-        fitted("mobilenet", settings(mode="fine_tune", fine_tune={"layers": "block9"}), tmp_path)
+        unfreeze("block9")
     with pytest.raises(InputError, match="use more layers"):
-        fitted("mobilenet", settings(mode="fine_tune", fine_tune={"layers": 1}), tmp_path)
+        unfreeze(1)
 
 
 @pytest.mark.parametrize(("name", "head"), [("cnn3", "ridge"), ("deepcnn1", "dense"), ("mobilenet", "dense")])
@@ -164,8 +169,9 @@ def test_training_from_scratch_trains_every_layer_and_repeats_its_bits(name, hea
     best = int(curve.validation_loss.argmin())
     same = {layer for layer, weights in weights_of(network).items() if weights == start[layer]}
     assert same == (set(start) if best == 0 else set())
-    again = fitted(name, chosen, tmp_path / "b")
-    assert again[0].tobytes() == scores.tobytes() and again[1].equals(curve)
+    if name != "mobilenet":  # takes long
+        again = fitted(name, chosen, tmp_path / "b")
+        assert again[0].tobytes() == scores.tobytes() and again[1].equals(curve)
 
 
 def test_augmentation_alters_every_epoch_of_training_from_scratch(tmp_path):

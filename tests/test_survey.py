@@ -41,7 +41,7 @@ def test_every_network_is_measured(chosen):
 
 def test_every_choice_of_training_is_measured(chosen):
     for section, names in (
-        (params.Train, ("mode", "head", "output", "class_weights", "optimizer", "schedule", "measured")),
+        (params.Train, ("mode", "head", "output", "class_weights", "measured")),
         (params.Loss, ("name",)),
         (params.Pooling, ("layers", "statistics")),
         (params.Augment, ("fill",)),
