@@ -30,7 +30,7 @@ def fingerprint(description: dict[str, Any], modules: tuple[str, ...] = CODE) ->
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     for module in modules:
         digest.update((Path(__file__).parent / f"{module}.py").read_bytes())
-    for package in ("tensorflow", "keras", "numpy", "pillow"):
+    for package in ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "scipy"):
         digest.update(f"{package} {version(package)}".encode())
     return digest.hexdigest()
 
@@ -143,9 +143,9 @@ def _calibrate(network: Any, batch: np.ndarray) -> None:
 def pooled(network: Any, pooling: Pooling) -> tuple[Any, list[int]]:
     """A `keras.Model` from photographs to embeddings (n, features), and the channels of the maps pooled.
 
-    "every_resolution" pools the last feature map of every resolution: of all
+    "every_resolution" pools the last feature map of every resolution: of the
     heights that are nearest, in octaves, to a half, a quarter ... of the
-    input's; "last_block" only the last map. "mean_std" puts the standard
+    input's, down to the network's last; "last_block" only the last map. "mean_std" puts the standard
     deviations after the means. A network that ends in a vector is its own
     embedding.
     """
@@ -154,11 +154,12 @@ def pooled(network: Any, pooling: Pooling) -> tuple[Any, list[int]]:
 
     if len(network.output.shape) == 2:
         return network, [network.output.shape[1]]
-    size = network.input_shape[1]
+    size, last = network.input_shape[1], network.output.shape[1]
     last_of_octave = {}
     for layer in network.layers:
         shape = layer.output.shape
-        if len(shape) == 4 and 1 <= shape[1] < size:
+        # Neither padding nor the inside of a squeeze-and-excitation block, one pixel, is a resolution.
+        if len(shape) == 4 and last <= shape[1] < size and not isinstance(layer, keras.layers.ZeroPadding2D):
             last_of_octave[round(float(np.log2(size / shape[1])))] = layer.output
     last_of_octave.pop(0, None)  # a convolution that only lost its border
     maps = list(last_of_octave.values()) if pooling.layers == "every_resolution" else [network.output]

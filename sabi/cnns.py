@@ -58,9 +58,9 @@ def _small(side: int, *, filters: tuple[int, ...], normalised: bool, dropouts: i
     x = layers.Rescaling(1 / 255)(inputs)
     for count in filters:
         x = _convolution(x, count, normalised)
-    # The wiki's digits had 28 pixels a side, pooled by two; a photograph's side pooled by
-    # two would leave a dense layer of tens of millions of weights.
-    x = layers.MaxPooling2D(4)(x)
+    # To 8 x 8 places. The wiki pooled digits of 28 pixels by two; a photograph pooled by two
+    # would leave a dense layer of tens of millions of weights.
+    x = layers.MaxPooling2D(side // 8)(x)
     if dropouts > 1:
         x = layers.Dropout(0.25)(x)
     x = layers.Dense(units, activation="relu")(layers.Flatten()(x))

@@ -51,6 +51,11 @@ def fit_head(
     described = heads.describe(rows.shape[1], grades, params.train, hidden)
     if scratch:
         head = untrained_head(rows, scores, embed.channels, described, params)
+        # An untrained network's features say nothing of the trained one's: they pass as they are.
+        mean, variance = (weight.copy() for weight in head.layers[0].get_weights()[:2])
+        own = rows.shape[1] - train.measured.shape[1]
+        mean[:own], variance[:own] = 0, 1
+        heads.standardise(head, mean, variance)
         return head, described, pd.DataFrame(), 0
 
     versions = len(train.scores)
@@ -59,8 +64,10 @@ def fit_head(
     truth = validation.scores[0]
     if params.train.head == "ridge":
         specimens = np.tile(train.rows.specimen, versions)
+        # What mixup has changed is of two specimens.
+        pure = (train.scores == train.scores[0]).reshape(-1)
         ridge = heads.fit_ridge(
-            rows, scores, weights, specimens, (there, truth), embed.channels, grades, params.train, log
+            rows, scores, weights, specimens, pure, (there, truth), embed.channels, grades, params.train, log
         )
         return ridge[0], described, *ridge[1:]
 
@@ -140,9 +147,9 @@ def fit_network(
 def unfreeze(network: Any, description: dict[str, Any], params: Params) -> None:
     """Say which layers of `network` train.
 
-    Mode "scratch": all. "fine_tune": the last `params.train.fine_tune.layers`, a
-    number or the name of the first; batch normalisation stays as it is. Raises
-    `InputError` for a layer that the network does not have.
+    Mode "scratch": all. "fine_tune": the last, from the one that
+    `params.train.fine_tune.first` names, or by number; batch normalisation stays
+    as it is. Raises `InputError` for a layer that the network does not have.
     """
     import keras
 
@@ -154,13 +161,14 @@ def unfreeze(network: Any, description: dict[str, Any], params: Params) -> None:
         return
     name, layers = description["network"], params.train.fine_tune.layers
     names = [layer.name for layer in network.layers]
-    if isinstance(layers, str) and layers not in names:
+    named = params.train.fine_tune.first.get(name)
+    if named and named not in names:
         convolutions = [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
         raise InputError(
-            f"train.fine_tune.layers = {layers!r}: {name} has no such layer; its last convolutions are "
-            f"{', '.join(convolutions[-5:])}; or give a number of last layers"
+            f"train.fine_tune.first.{name} = {named!r}: {name} has no such layer; its last convolutions "
+            f"are {', '.join(convolutions[-5:])}"
         )
-    first = names.index(layers) if isinstance(layers, str) else max(len(names) - layers, 0)
+    first = names.index(named) if named else max(len(names) - layers, 0)
     for place, layer in enumerate(network.layers):
         layer.trainable = place >= first and not isinstance(layer, keras.layers.BatchNormalization)
     if not network.trainable_variables:

@@ -8,7 +8,7 @@ import pandas as pd
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
-TEXT = ("path", "sha256", "specimen", "partition", "reason", "member")
+TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline")
 
 
 def read_table(file: str | Path) -> pd.DataFrame:

@@ -141,7 +141,9 @@ def moments(embeddings: np.ndarray, channels: list[int], balance: float) -> tupl
     weight = np.tile(weight, embeddings.shape[1] // len(weight))  # means, then deviations
     weight /= np.sqrt(np.mean(weight**2))
     weight = np.concatenate([weight, np.ones(embeddings.shape[1] - len(weight))])
-    return rows.mean(axis=0), np.where(variance > 1e-12, variance, 1.0) / weight**2
+    mean = rows.mean(axis=0)
+    # What varies by rounding alone is constant.
+    return mean, np.where(variance > 1e-12 * mean**2, variance, 1.0) / weight**2
 
 
 def photograph_weights(grades: np.ndarray, class_weights: str) -> np.ndarray:
@@ -166,6 +168,7 @@ def fit_ridge(
     scores: np.ndarray,
     weights: np.ndarray,
     groups: np.ndarray,
+    pure: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray],
     channels: list[int],
     grades: int,
@@ -180,7 +183,8 @@ def fit_ridge(
     The penalty has the least mean squared error in a cross-validation whose
     folds keep a group (`groups` (n,), the specimens) together, since a
     photograph's copies and its specimen's other photographs would tell the
-    answer. `validation`, embeddings (m, features) and grades (m,), is only measured.
+    answer. Rows that are not `pure` (n,) bool, mixed from two specimens, take no
+    part in it. `validation`, embeddings (m, features) and grades (m,), is only measured.
 
     Returns the head, its curve (a row per penalty, strongest first) and the
     step of the penalty chosen. Raises `InputError` if there are fewer groups
@@ -198,12 +202,14 @@ def fit_ridge(
     left, singular, axes = np.linalg.svd(rows, full_matrices=False)
     rotated = left * singular
     penalties = sorted(params.ridge.penalties, reverse=True)
-    folds = GroupKFold(params.ridge.folds, shuffle=True, random_state=params.seed)
+    kfold = GroupKFold(params.ridge.folds, shuffle=True, random_state=params.seed)
+    judged = np.flatnonzero(pure)
+    folds = [(judged[fit], judged[out]) for fit, out in kfold.split(judged, groups=groups[judged])]
     # Equal weights are left out: scikit-learn would round differently with them.
     weighing = {} if np.all(weights == 1) else {"sample_weight": weights}
     search = GridSearchCV(
         Ridge(), {"alpha": penalties}, scoring="neg_mean_squared_error", cv=folds, refit=False
-    ).fit(rotated, scores, groups=groups, **weighing)
+    ).fit(rotated, scores, **weighing)
 
     others = ((validation[0].astype(float) - mean) / deviation) @ axes.T
     curve = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sabi.errors import InputError
-from sabi.params import Labels
+from sabi.params import LARGEST_MM, SMALLEST_MM, Labels
 from sabi.photographs import Unusable, printable
 
 FILE = "labels.csv"
@@ -24,7 +24,6 @@ LAYOUT = {
     "csv": f"photographs and {FILE} with columns file, grade",
 }
 # The same as for scale.photographs.
-SMALLEST_MM, LARGEST_MM = 0.001, 100.0
 
 Row = dict[str, str]
 

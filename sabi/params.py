@@ -76,7 +76,8 @@ class Labels(Section):
         return self
 
 
-MmPerPixel = Annotated[float, Field(ge=0.001, le=100)]
+SMALLEST_MM, LARGEST_MM = 0.001, 100.0
+MmPerPixel = Annotated[float, Field(ge=SMALLEST_MM, le=LARGEST_MM)]
 
 
 class Scale(Section):
@@ -205,18 +206,18 @@ class Dense(Section):
 
 
 class FineTune(Section):
-    layers: int | str
+    layers: Count
+    first: dict[str, str]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     epochs: Count
 
-    @pydantic.field_validator("layers", mode="plain")
+    @pydantic.field_validator("first")
     @classmethod
-    def _number_or_name(cls, layers: Any) -> int | str:
-        if isinstance(layers, bool) or not isinstance(layers, (int, str)) or layers == "" or layers == 0:
-            raise ValueError("must be a number of last layers, 1 or more, or the name of a layer")
-        if isinstance(layers, int) and layers < 1:
-            raise ValueError("must be 1 or more, or the name of a layer")
-        return layers
+    def _of_networks(cls, first: dict[str, str]) -> dict[str, str]:
+        for name in first:
+            if name not in NETWORKS:
+                raise ValueError(f"unknown network {name!r}; allowed: {', '.join(NETWORKS)}")
+        return first
 
 
 class Train(Section):

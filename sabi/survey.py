@@ -2,8 +2,8 @@
 
 Queues the settings of `sabi/survey.yaml` as DVC experiments, runs them, records
 their figures in `metrics/survey.csv`, and writes the table into the README.
-Interrupted, it goes on where it was. A setting is recorded under the figures
-of the commit's own run: where these change, everything is run again.
+Interrupted, it goes on where it was. A setting is recorded under the lock
+of the commit's own run: where it changes, everything is run again.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def rows_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def baseline() -> str:
-    """What the recorded figures are comparable under: the outputs of the commit's own evaluation.
+    """What the recorded figures are comparable under: all that the commit's lock says but the report.
 
     Raises `InputError` for changes that are not committed: the experiments would include them.
     """
@@ -56,8 +56,9 @@ def baseline() -> str:
     others = [file for file in files if file not in (str(RECORD), str(README))]
     if others:
         raise InputError(f"{others[0]}: changed but not committed; commit, then run the survey")
-    judged = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]["evaluate"]["outs"]
-    return hashlib.sha256(json.dumps(judged).encode()).hexdigest()[:12]
+    stages = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]
+    del stages["report"]
+    return hashlib.sha256(json.dumps(stages).encode()).hexdigest()[:12]
 
 
 def named(settings: list[str]) -> str:
@@ -78,9 +79,10 @@ def revisions() -> dict[str, str]:
 def run_queued(wanted: dict[str, list[str]], jobs: int) -> None:
     """Queue the experiments `wanted` (settings by name) that do not exist yet; run them, `jobs` at once."""
     missing = {name: settings for name, settings in wanted.items() if name not in revisions()}
-    waiting = _output("dvc", "queue", "status")
+    _output("dvc", "queue", "remove", "--failed")
+    waiting = _unfinished()
     for name in tqdm(missing, desc="queue", unit="run", disable=not missing):
-        if name not in waiting:
+        if not any(name in line for line in waiting):
             options = [option for setting in missing[name] for option in ("-S", setting)]
             _output("dvc", "exp", "run", "--queue", "--name", name, *options)
     if not missing:
@@ -88,14 +90,16 @@ def run_queued(wanted: dict[str, list[str]], jobs: int) -> None:
     _output("dvc", "queue", "start", "--jobs", str(jobs))
     try:
         with tqdm(total=len(missing), desc="run", unit="run") as bar:
-            while True:
-                status = _output("dvc", "queue", "status")
+            while _unfinished():
                 bar.update(len(missing.keys() & revisions().keys()) - bar.n)
-                if not re.search(r"Queued|Running", status):
-                    return
                 time.sleep(5)
     finally:
         _output("dvc", "queue", "stop")
+
+
+def _unfinished() -> list[str]:
+    """The lines of DVC's queue about runs that wait or run."""
+    return re.findall(r".*(?:Queued|Running).*", _output("dvc", "queue", "status"))
 
 
 def _output(*command: str) -> str:

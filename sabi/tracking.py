@@ -36,6 +36,7 @@ class Log:
     def __init__(self, client: Any, run_id: str) -> None:
         self._client = client
         self._run_id = run_id
+        self.seconds_before = 0.0  # what a training took before it was interrupted
 
     def step(self, step: int, values: dict[str, float]) -> None:
         """Values of an epoch, or of a penalty for the ridge head."""
@@ -65,8 +66,9 @@ def training(member: str, params: Params, key: str) -> Iterator[Log]:
     tags = {KIND: "training", "sabi.member": member, KEY: key, **_circumstances()}
     start = time.monotonic()
     with _open_run(client, experiment, f"train {member}", tags, chosen) as run_id:
-        yield Log(client, run_id)
-        client.log_metric(run_id, "seconds", time.monotonic() - start)
+        log = Log(client, run_id)
+        yield log
+        client.log_metric(run_id, "seconds", log.seconds_before + time.monotonic() - start)
 
 
 def training_seconds(key: str) -> float:

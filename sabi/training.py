@@ -11,6 +11,7 @@ import fcntl
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.seconds_before = 0.0  # that the training took before it was killed
+        self._began = time.monotonic()
         self._folder = folder
         self._state = folder / "state.json"
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +66,7 @@ class Checkpoint:
         model.load_weights(self._file(state["best"]))
         best = model.get_weights()
         model.load_weights(self._file(state["last"]))
+        self.seconds_before = state["seconds"]
         return state["curve"], best
 
     def save(self, model: Any, curve: Curve, best: int) -> None:
@@ -72,7 +76,8 @@ class Checkpoint:
         self._folder.mkdir(parents=True, exist_ok=True)
         last = len(curve) - 1
         model.save_weights(self._file(last))
-        state = {"best": best, "last": last, "curve": curve}
+        seconds = self.seconds_before + time.monotonic() - self._began
+        state = {"best": best, "last": last, "seconds": seconds, "curve": curve}
         # Only a complete checkpoint gets the name that is looked for.
         partial = self._state.with_suffix(".partial")
         partial.write_text(json.dumps(state), encoding="utf-8")
@@ -111,7 +116,10 @@ def fit(
     so that a training which only harms changes nothing. `log` is called for
     each row. Training ends early after `params.patience` rows without a better one.
     """
-    model.compile(optimizer=_optimiser(params), loss=loss, metrics=[mae], jit_compile=False)
+    import keras
+
+    metric = keras.metrics.MeanMetricWrapper(mae, name="mae")
+    model.compile(optimizer=_optimiser(params), loss=loss, metrics=[metric], jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     batch = min(params.batch_size, len(training.weights))
     resumed = checkpoint and checkpoint.load(model)

@@ -39,10 +39,10 @@ def forget_others(networks: list[str]) -> None:
     `data/members` is a dependency as a whole; what lies there must not depend
     on what was tried before. DVC reads it again after this stage.
     """
-    for folder in MEMBERS.iterdir():
-        if folder.name not in networks:
-            shutil.rmtree(folder)
-            (METRICS / f"{folder.name}.json").unlink(missing_ok=True)
+    for left in MEMBERS.iterdir():
+        if left.name not in networks:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+            (METRICS / f"{left.name}.json").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ def main(name: str, params: Params) -> None:
         embed = members.embedder(description)
         if description["mode"] != "frozen":
             unfreeze(embed.network, description, params)  # first, because it also checks
-        head, described, curve, best = fit_head(embed, parts, description, params, log.step)
+        # Of two curves only that of the whole is recorded.
+        step = log.step if description["mode"] == "frozen" else lambda *_: None
+        head, described, curve, best = fit_head(embed, parts, description, params, step)
         network = None
         if description["mode"] != "frozen":
             network = embed.network
@@ -49,10 +51,11 @@ def main(name: str, params: Params) -> None:
                 network, head, described, parts, description, params, checkpoint, log.step
             )
             embed = members.trained_embedder(description, network)
+            log.seconds_before = checkpoint.seconds_before
         if not np.isfinite(curve.to_numpy()).all():
-            raise InputError(
-                f"train.learning_rate = {params.train.learning_rate}: training diverged; use a smaller one"
-            )
+            checkpoint.delete()
+            place = "train.fine_tune" if description["mode"] == "fine_tune" else "train"
+            raise InputError(f"{place}.learning_rate: {name}'s training diverged; use a smaller one")
 
         rows = {
             part: features(embed, parts[part], f"{name}: embed {part}", versions=1) for part in PARTITIONS
@@ -98,7 +101,7 @@ def read(part: str, manifest: pd.DataFrame, params: Params) -> Part:
 def check(train: Part, params: Params) -> None:
     """Raise `InputError` for what is wrong with any member's training, before the first one starts."""
     for network in params.networks:
-        backbones.weights_file(network, params.train.weights)
+        members.describe(network, params)
     if params.train.head == "ridge":
         heads.check_folds(train.rows.specimen.nunique(), params.train)
 
@@ -109,7 +112,8 @@ def training_key(description: dict[str, Any], params: Params) -> str:
         "member": description,
         "train": params.train.model_dump(),
         "augment": params.augment.model_dump(),
-        "labels": params.labels.model_dump(),
+        "grades": params.labels.grades,
+        "sound": params.labels.sound,
     }
     for file in (MANIFEST, *sorted(AUGMENTED.glob("*.npy")), AUGMENTED / "measured.csv"):
         with file.open("rb") as stream:

@@ -26,7 +26,7 @@ def settings(**train) -> params.Params:
     values["train"] |= {"epochs": 3, "batch_size": 8, "embed_batch": 8, "threads": 2}
     values["train"]["dense"]["units"] = [16]
     values["train"]["ridge"]["folds"] = 3
-    values["train"]["fine_tune"] = {"layers": 12, "learning_rate": 0.001, "epochs": 2}
+    values["train"]["fine_tune"] = {"layers": 12, "first": {}, "learning_rate": 0.001, "epochs": 2}
     for name, value in train.items():
         old = values["train"][name]
         values["train"][name] = old | value if isinstance(value, dict) else value
@@ -143,16 +143,18 @@ def test_fine_tuning_trains_only_the_last_layers_and_starts_from_the_frozen_head
 def test_fine_tuning_from_a_named_layer():
     network = backbones.build("mobilenet", SIDE, "random", seed=0)
 
-    def unfreeze(layers):
-        chosen = settings(mode="fine_tune", fine_tune={"layers": layers})
+    def unfreeze(layers=20, **first):
+        chosen = settings(mode="fine_tune", fine_tune={"layers": layers, "first": first})
         fitting.unfreeze(network, members.describe("mobilenet", chosen), chosen)
         return [layer.name for layer in network.layers if layer.trainable_variables]
 
-    assert unfreeze("expanded_conv_14_project")[0] == "expanded_conv_14_project"
+    name = "expanded_conv_14_project"
+    assert unfreeze(mobilenet=name)[0] == name
+    assert unfreeze(vgg16="block5_conv1") == unfreeze()  # another network's
     everything = unfreeze(10_000)
     assert unfreeze(12) == everything[-len(unfreeze(12)) :] and len(unfreeze(12)) < len(everything)
-    with pytest.raises(InputError, match=r"train.fine_tune.layers = 'block9': mobilenet has no such layer"):
-        unfreeze("block9")
+    with pytest.raises(InputError, match=r"first.mobilenet = 'block9': mobilenet has no such layer"):
+        unfreeze(mobilenet="block9")
     with pytest.raises(InputError, match="use more layers"):
         unfreeze(1)
 
@@ -169,6 +171,7 @@ def test_training_from_scratch_trains_every_layer_and_repeats_its_bits(name, hea
     best = int(curve.validation_loss.argmin())
     same = {layer for layer, weights in weights_of(network).items() if weights == start[layer]}
     assert same == (set(start) if best == 0 else set())
+    assert curve.train_loss.iloc[-1] < 2 * curve.train_loss[0]  # no explosion
     if name != "mobilenet":  # takes long
         again = fitted(name, chosen, tmp_path / "b")
         assert again[0].tobytes() == scores.tobytes() and again[1].equals(curve)

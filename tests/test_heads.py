@@ -11,6 +11,7 @@ from sabi.errors import InputError
 from tests.conftest import ROOT
 
 EQUAL = np.ones(60)
+PURE = np.ones(60, bool)
 LINEAR = {"output": "linear", "grades": 5}
 CHANNELS = [4, 16]  # two maps, mean and deviation of each: 40 features
 pytestmark = pytest.mark.slow
@@ -40,7 +41,7 @@ def ignore(step, values):
 
 def test_ridge_is_scikit_learns_on_the_features_as_weighted(shipped):
     x, y, groups = data(60)
-    head, curve, best = heads.fit_ridge(x, y, EQUAL, groups, (x, y), CHANNELS, 5, shipped, ignore)
+    head, curve, best = heads.fit_ridge(x, y, EQUAL, groups, PURE, (x, y), CHANNELS, 5, shipped, ignore)
     # By hand: standardise, weigh by channels^-balance, fit with the penalty chosen.
     weight = np.tile(np.repeat(np.array(CHANNELS, float) ** -shipped.pooling.balance, CHANNELS), 2)
     rows = (x - x.mean(0, dtype=float)) / x.std(0, dtype=float) * weight / np.sqrt(np.mean(weight**2))
@@ -55,16 +56,20 @@ def test_ridge_keeps_groups_together(shipped):
     x = np.repeat(rng.normal(size=(30, 40)), 4, axis=0).astype(np.float32)  # noise only
     y = np.repeat(rng.integers(1, 6, 30), 4).astype(float)
     specimens = np.repeat(np.arange(30), 4)
-    _, curve, best = heads.fit_ridge(x, y, np.ones(120), specimens, (x, y), CHANNELS, 5, shipped, ignore)
+    _, curve, best = heads.fit_ridge(
+        x, y, np.ones(120), specimens, np.ones(120, bool), (x, y), CHANNELS, 5, shipped, ignore
+    )
     assert curve.penalty[best] >= 100  # learns nothing from noise
-    _, curve, best = heads.fit_ridge(x, y, np.ones(120), np.arange(120), (x, y), CHANNELS, 5, shipped, ignore)
+    _, curve, best = heads.fit_ridge(
+        x, y, np.ones(120), np.arange(120), np.ones(120, bool), (x, y), CHANNELS, 5, shipped, ignore
+    )
     assert curve.penalty[best] == 1  # the leak, if it were there
 
 
 def test_ridge_refuses_fewer_specimens_than_folds(shipped):
     x, y, _ = data(20)
     with pytest.raises(InputError, match=r"train.ridge.folds = 5: only 2 specimens"):
-        heads.fit_ridge(x, y, np.ones(20), np.arange(20) % 2, (x, y), CHANNELS, 5, shipped, ignore)
+        heads.fit_ridge(x, y, np.ones(20), np.arange(20) % 2, PURE[:20], (x, y), CHANNELS, 5, shipped, ignore)
 
 
 def test_balanced_weights_give_every_grade_the_same_say():
@@ -81,8 +86,8 @@ def test_ridge_heeds_the_weights(shipped):
     heavy = np.where(y <= 2, 3.0, 1.0)
     twice = np.repeat(np.arange(60), heavy.astype(int))
     one = changed(shipped, ridge={"folds": 3, "penalties": [10.0]})
-    weighted, _, _ = heads.fit_ridge(x, y, heavy, groups, (x, y), CHANNELS, 5, one, ignore)
-    plain, _, _ = heads.fit_ridge(x, y, EQUAL, groups, (x, y), CHANNELS, 5, one, ignore)
+    weighted, _, _ = heads.fit_ridge(x, y, heavy, groups, PURE, (x, y), CHANNELS, 5, one, ignore)
+    plain, _, _ = heads.fit_ridge(x, y, EQUAL, groups, PURE, (x, y), CHANNELS, 5, one, ignore)
     repeated = Ridge(alpha=10.0)
     rows = np.asarray(weighted.layers[0](x), float)
     repeated.fit(rows[twice], y[twice])

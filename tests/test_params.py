@@ -33,14 +33,16 @@ GRADES = ("labels.sound", "binning.correction.above")
 
 
 def leaves(section, name=()):
-    """Dotted names of all values; a list is one value."""
+    """Dotted names of all values; a list is one value, and so is an empty mapping."""
     for key, value in section.items():
-        yield from leaves(value, (*name, key)) if isinstance(value, dict) else [".".join((*name, key))]
+        yield from (
+            leaves(value, (*name, key)) if value and isinstance(value, dict) else [".".join((*name, key))]
+        )
 
 
 def sections(section, name=()):
     for key, value in section.items():
-        if isinstance(value, dict):
+        if value and isinstance(value, dict):
             yield ".".join((*name, key))
             yield from sections(value, (*name, key))
 
@@ -221,7 +223,8 @@ BOUNDS = {  # name: allowed at the bound, not allowed beyond
     "augment.cutout.strength": ([0, 0.5], [-0.1, 0.51]),
     "augment.mixup.strength": ([0, 0.5], [-0.1, 0.51]),
     "candidates": ([[], ["vgg16", "cnn1"]], [["vgg16", "vgg16"]]),
-    "train.fine_tune.layers": ([1, 10**6, "block5_conv1"], [0, -1, ""]),
+    "train.fine_tune.layers": ([1, 10**6], [0, -1]),
+    "train.fine_tune.first": ([{}, {"vgg16": "block5_conv1"}], [{"vgg": "block5_conv1"}]),
     "train.fine_tune.learning_rate": ([1e-9, 1], [0, -0.001, 1.1]),
     "train.fine_tune.epochs": ([1], [0]),
     "train.threads": ([1, 256], [0, 257]),
@@ -260,7 +263,7 @@ def test_bounds_are_allowed_and_what_is_beyond_is_named(check, complaint, name):
 
 
 def test_every_number_has_a_tested_bound():
-    numbers = {name for name in LEAVES if kinds_of(name) & {int, float, list}}
+    numbers = {name for name in LEAVES if kinds_of(name) & {int, float, list, dict}}
     assert numbers == set(BOUNDS)
 
 
@@ -316,7 +319,6 @@ def test_no_number_is_infinite_or_nan(complaint, name, wrong):
         ("train.output", "corn", "train.output = 'corn' needs head = 'dense'"),
         ("train.output", "coral", "train.output = 'coral' needs head = 'dense'"),
         ("train.output", "sigmoid", "train.output = 'sigmoid' needs head = 'dense'"),
-        ("train.fine_tune.layers", 2.5, "a number of last layers, 1 or more, or the name of a layer"),
         ("split.specimen", "_(specimen", "not a regular expression (missing ), unterminated subpattern"),
         ("split.specimen", "two\n(lines", "not a regular expression"),
         ("split.specimen", "specimen[0-9]+", "exactly one group in parentheses"),
