@@ -61,12 +61,11 @@ def baseline() -> str:
     return hashlib.sha256(json.dumps(stages).encode()).hexdigest()[:12]
 
 
-def named(settings: list[str]) -> str:
-    """The name of the experiment with `settings` on the commit checked out; "HEAD" for none."""
+def named(settings: list[str], baseline: str) -> str:
+    """The name of the experiment with `settings` under a baseline; "HEAD" for none."""
     if not settings:
         return "HEAD"
-    commit = _output("git", "rev-parse", "HEAD")
-    return "survey-" + hashlib.sha256(json.dumps([commit, settings]).encode()).hexdigest()[:10]
+    return "survey-" + hashlib.sha256(json.dumps([baseline, settings]).encode()).hexdigest()[:10]
 
 
 def revisions() -> dict[str, str]:
@@ -161,7 +160,7 @@ def main() -> None:
     for row in rows:
         row["text"] = " ".join(row["settings"])
         row["known"] = known.get((row["group"], row["title"], row["text"]))
-    wanted = {named(row["settings"]): row["settings"] for row in rows if not row["known"]}
+    wanted = {named(row["settings"], current): row["settings"] for row in rows if not row["known"]}
     try:
         run_queued({name: settings for name, settings in wanted.items() if name != "HEAD"}, JOBS)
     finally:
@@ -176,10 +175,10 @@ def main() -> None:
             }
             if row["known"]:
                 done.append(row["known"])
-            elif named(row["settings"]) in there:
-                done.append(place | figures(there[named(row["settings"])], row["member"]))
+            elif named(row["settings"], current) in there:
+                done.append(place | figures(there[named(row["settings"], current)], row["member"]))
             else:
-                failed.append(named(row["settings"]))
+                failed.append(named(row["settings"], current))
         write_table(pd.DataFrame(done, columns=COLUMNS), RECORD)
         text = README.read_text(encoding="utf-8")
         head, _, rest = text.partition(START)
