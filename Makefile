@@ -20,7 +20,7 @@ repro: $(READY) data ## Run what has changed, print the metrics and where the re
 test: $(READY) ## Lint and run every test
 	ruff check .
 	ruff format --check .
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs

@@ -17,7 +17,7 @@ from sabi.handover import read_table
 from sabi.sample import differs_from_tracked
 from tests.conftest import ODD_NAMES, ROOT, change_params, shell
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end to end")]
+pytestmark = pytest.mark.slow
 MEMBERS = ("efficientnet", "densenet", "mobilenet")
 
 
