@@ -82,8 +82,8 @@ def test_a_training_tells_its_parameters_steps_and_end(root):
     assert run.data.metrics["seconds"] >= 0
     assert run.data.tags["sabi.kind"] == "training"
     assert run.data.tags["sabi.member"] == "mobilenet"
-    chosen = PARAMS.model_dump(include={"split", "augment", "train"})
-    chosen["network"] = PARAMS.networks.mobilenet.model_dump()
+    assert run.data.tags["sabi.training"] == "key"
+    chosen = PARAMS.model_dump(include={"split", "augment", "train", "labels"}) | {"network": "mobilenet"}
     assert run.data.params == {name: str(value) for name, value in tracking.flat(chosen)}
     assert run.data.params["train.ridge.folds"] == str(PARAMS.train.ridge.folds)
 
