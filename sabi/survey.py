@@ -86,7 +86,9 @@ def run_queued(wanted: dict[str, list[str]], jobs: int) -> None:
             _output("dvc", "exp", "run", "--queue", "--name", name, *options)
     if not missing:
         return
-    _output("dvc", "queue", "start", "--jobs", str(jobs))
+    # Its workers would keep a pipe open until they end.
+    start = ["dvc", "queue", "start", "--jobs", str(jobs)]
+    subprocess.run(start, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with tqdm(total=len(missing), desc="run", unit="run") as bar:
             while _unfinished():
