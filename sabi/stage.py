@@ -1,9 +1,10 @@
 """How every stage starts: check all parameters, run, turn bad input into one line."""
 
+import os
 import sys
 from collections.abc import Callable
 
-from sabi import params
+from sabi import params, tracking
 from sabi.determinism import check_machine
 from sabi.errors import InputError
 
@@ -12,13 +13,27 @@ def run(main: Callable[[params.Params], None]) -> None:
     """Run a stage's `main` with the checked parameters of `params.yaml` in this folder.
 
     Exits with 1 and one line on standard error for an `InputError`, with 130
-    when interrupted.
+    when interrupted. Why a DVC experiment failed is recorded in MLflow, too.
     """
+    checked = None
     try:
         check_machine()
-        main(params.load())
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("interrupted: run the same command again to continue at this stage", file=sys.stderr)
-        sys.exit(130)
+        checked = params.load()
+        main(checked)
+    except BaseException as error:
+        if "DVC_EXP_NAME" in os.environ:
+            record(error, checked)
+        if isinstance(error, InputError):
+            sys.exit(f"error: {error}")
+        if isinstance(error, KeyboardInterrupt):
+            print("interrupted: run the same command again to continue at this stage", file=sys.stderr)
+            sys.exit(130)
+        raise
+
+
+def record(error: BaseException, checked: params.Params | None) -> None:
+    """Record in MLflow why an experiment failed; say so if that fails as well, but raise nothing."""
+    try:
+        tracking.record_failure(error, checked)
+    except (Exception, KeyboardInterrupt) as trouble:
+        print(f"not recorded in MLflow: {tracking.reason(trouble)}", file=sys.stderr)

@@ -1,4 +1,5 @@
-"""Records in MLflow: one run for every training that really ran, one for every distinct result.
+"""Records in MLflow: a run for every training that really ran, for every result of an experiment,
+and for every experiment that failed.
 
 The store is `mlflow.db` in the repository's root, found from any working
 directory and from DVC's queued experiments, which run in a copy elsewhere;
@@ -15,6 +16,7 @@ import platform
 import sqlite3
 import subprocess
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -26,7 +28,9 @@ from sabi.params import Params
 from sabi.repository import repository_root
 
 EXPERIMENT = "sabi"
-KIND, FINGERPRINT, KEY = "sabi.kind", "sabi.fingerprint", "sabi.training"
+KIND, FINGERPRINT, KEY, ERROR = "sabi.kind", "sabi.fingerprint", "sabi.training", "sabi.error"
+NAME = "dvc.experiment"
+PARENT = "mlflow.parentRunId"  # below which run MLflow's page shows another
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "mlflow")
 
 
@@ -40,13 +44,11 @@ class Log:
 
     def step(self, step: int, values: dict[str, float]) -> None:
         """Values of an epoch, or of a penalty for the ridge head."""
-        for name, value in values.items():
-            self._client.log_metric(self._run_id, name, value, step=step)
+        _log_metrics(self._client, self._run_id, values, step)
 
     def metrics(self, values: dict[str, float]) -> None:
         """Final values."""
-        for name, value in values.items():
-            self._client.log_metric(self._run_id, f"final.{name}", value)
+        _log_metrics(self._client, self._run_id, {f"final.{name}": value for name, value in values.items()})
 
 
 @contextmanager
@@ -71,45 +73,93 @@ def training(member: str, params: Params, key: str) -> Iterator[Log]:
         client.log_metric(run_id, "seconds", log.seconds_before + time.monotonic() - start)
 
 
-def training_seconds(key: str) -> float:
+def training_seconds(key: str) -> float | None:
     """How long the training with this `key` took, the first time that it ran to its end.
 
-    Raises `InputError` if none is recorded: a training restored from DVC's cache
-    on a machine where it never ran.
+    None if none is recorded: a training restored from DVC's cache on a machine
+    where it never ran.
+    """
+    run = _training(*_store(), key)
+    return run.data.metrics["seconds"] if run else None
+
+
+def embeddings_reused(keys: Iterable[str]) -> tuple[int, int] | None:
+    """How many embeddings came from the store, and of how many, when the trainings with `keys` last ran.
+
+    None unless that is recorded of all of them.
     """
     client, experiment = _store()
-    same = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'"
-    runs = client.search_runs([experiment], same, order_by=["attributes.start_time"], max_results=1)
-    if not runs:
-        raise InputError(f"MLflow has no training {key[:12]}; run `dvc repro --force` on this machine once")
-    return runs[0].data.metrics["seconds"]
+    reused = needed = 0
+    for key in keys:
+        run = _training(client, experiment, key, latest=True)
+        if not run or "final.embeddings" not in run.data.metrics:
+            return None
+        reused += int(run.data.metrics["final.embeddings_reused"])
+        needed += int(run.data.metrics["final.embeddings"])
+    return reused, needed
 
 
 def record_result(
-    params: Params, inputs: Iterable[Path], metrics: dict[str, dict[str, Any]], artifacts: Iterable[Path]
+    params: Params,
+    inputs: Iterable[Path],
+    metrics: dict[str, dict[str, Any]],
+    trained: dict[str, str],
+    artifacts: Iterable[Path],
 ) -> bool:
-    """A run for what the pipeline has come to, unless the same result is recorded already.
+    """A run for what the pipeline has come to, unless this experiment's same result is recorded already.
 
-    Results are the same if the parameters and the bytes of all `inputs` are.
-    `metrics` maps "ensemble" and each member to its metrics. Returns whether a
-    run was added.
+    The run has the name of DVC's experiment. Results are the same if the
+    parameters and the bytes of all `inputs` are. `metrics` maps "ensemble" and
+    each member to its metrics, `trained` the ensemble's members to the keys of
+    their trainings: the run is tagged with those trainings' runs, tells their
+    seconds if all are known, and those that were in no result yet are shown
+    below it in MLflow's page. Returns whether a run was added.
     """
     fingerprint = _fingerprint(params, inputs)
     client, experiment = _store()
     here = _circumstances()
     same = f"tags.`{FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'"
-    if client.search_runs([experiment], same, max_results=1):
+    # Names are compared here: in a filter their quotes would have to be escaped.
+    if any(run.data.tags.get(NAME) == here.get(NAME) for run in client.search_runs([experiment], same)):
         return False
-    tags = {KIND: "result", FINGERPRINT: fingerprint, **here}
-    name = here.get("dvc.experiment", "dvc repro")
-    with _open_run(client, experiment, name, tags, params.model_dump()) as run_id:
-        for who, values in metrics.items():
-            for metric, value in flat(values):
-                if value is not None:  # the recall of a grade without photographs
-                    client.log_metric(run_id, metric if who == "ensemble" else f"{who}.{metric}", value)
+    trainings = {member: _training(client, experiment, key) for member, key in trained.items()}
+    known = {member: run for member, run in trainings.items() if run}
+    values = {
+        metric if who == "ensemble" else f"{who}.{metric}": value
+        for who, measured in metrics.items()
+        for metric, value in flat(measured)
+        if value is not None  # the recall of a grade without photographs
+    }
+    if known == trainings:
+        values["training_seconds"] = sum(run.data.metrics["seconds"] for run in known.values())
+    tags = {KIND: "result", FINGERPRINT: fingerprint, "members": ",".join(trained), **here}
+    tags |= {f"training.{member}": run.info.run_id for member, run in known.items()}
+    with _open_run(client, experiment, _name(), tags, params.model_dump()) as run_id:
+        _log_metrics(client, run_id, values)
         for artifact in artifacts:
             client.log_artifact(run_id, str(artifact))
+        for run in known.values():
+            if PARENT not in run.data.tags:
+                _tag(client, run.info.run_id, PARENT, run_id)
     return True
+
+
+def record_failure(error: BaseException, params: Params | None) -> None:
+    """A run under the name of DVC's experiment that says which stage failed and why.
+
+    It is FAILED, or KILLED by Ctrl-C; `params` are those of the experiment if they could be read.
+    """
+    client, experiment = _store()
+    tags = {KIND: "result", "sabi.stage": os.environ.get("DVC_STAGE", ""), ERROR: reason(error)}
+    run = client.create_run(experiment, run_name=_name(), tags=tags | _circumstances())
+    _log_params(client, run.info.run_id, params.model_dump() if params else {})
+    client.set_terminated(run.info.run_id, _status(error))
+
+
+def reason(error: BaseException) -> str:
+    """What is wrong with the input, or the error as below a traceback; 500 characters at most."""
+    text = str(error) if isinstance(error, InputError) else "".join(traceback.format_exception_only(error))
+    return text.strip()[:500]
 
 
 def _fingerprint(params: Params, inputs: Iterable[Path]) -> str:
@@ -162,14 +212,49 @@ def _open_run(
     """A new run's id; when the block ends the run is FINISHED, FAILED, or KILLED by Ctrl-C."""
     run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
     try:
-        for key, value in flat(chosen):
-            client.log_param(run_id, key, value)
+        _log_params(client, run_id, chosen)
         yield run_id
     except BaseException as error:
-        client.set_tag(run_id, "sabi.error", repr(error)[:500])
-        client.set_terminated(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        _tag(client, run_id, ERROR, reason(error))
+        client.set_terminated(run_id, _status(error))
         raise
     client.set_terminated(run_id, "FINISHED")
+
+
+def _status(error: BaseException) -> str:
+    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+
+
+def _training(client: Any, experiment: str, key: str, latest: bool = False) -> Any:
+    """The first, or the latest, run that finished of the training with `key`; None if there is none."""
+    same = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'"
+    order = f"attributes.start_time {'DESC' if latest else 'ASC'}"
+    return next(iter(client.search_runs([experiment], same, order_by=[order], max_results=1)), None)
+
+
+# In batches: every call is a transaction of the store's, for which experiments at once queue.
+
+
+def _log_params(client: Any, run_id: str, chosen: dict[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    every = [Param(name, str(value)) for name, value in flat(chosen)]
+    for start in range(0, len(every), 100):  # the most that MLflow takes at once
+        client.log_batch(run_id, params=every[start : start + 100])
+
+
+def _log_metrics(client: Any, run_id: str, values: dict[str, float], step: int = 0) -> None:
+    from mlflow.entities import Metric
+
+    now = time.time_ns() // 1_000_000
+    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+
+
+def _tag(client: Any, run_id: str, name: str, value: str) -> None:
+    """Set a tag; unlike MLflow's `set_tag` also while another process sets the same."""
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(name, value)])
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -187,11 +272,18 @@ def _processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "unknown")
 
 
+def _name() -> str:
+    """The name of a result: of DVC's experiment, if it is one."""
+    return os.environ.get("DVC_EXP_NAME", "dvc repro")
+
+
 def _circumstances() -> dict[str, str]:
     """Where and with what a run was made: commit, DVC experiment, versions, threads, machine."""
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
+        # Without locks, which another experiment's git would stumble over.
+        command = ["git", "--no-optional-locks", *arguments]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
     tags = {
         "mlflow.source.git.commit": git("rev-parse", "HEAD"),
@@ -203,6 +295,6 @@ def _circumstances() -> dict[str, str]:
         **{f"version.{package}": version(package) for package in PACKAGES},
     }
     if "DVC_EXP_NAME" in os.environ:
-        tags["dvc.experiment"] = os.environ["DVC_EXP_NAME"]
+        tags[NAME] = os.environ["DVC_EXP_NAME"]
         tags["dvc.baseline"] = os.environ["DVC_EXP_BASELINE_REV"]
     return tags

@@ -94,6 +94,87 @@ def test_only_bad_input_and_interrupts_are_turned_into_exits(monkeypatch, capsys
     assert capsys.readouterr().err.startswith("interrupted" if code == 130 else "")
 
 
+@pytest.fixture
+def experiment(tmp_path, monkeypatch) -> Path:
+    """The working directory of a stage in a DVC experiment, a repository without a store."""
+    (tmp_path / ".dvc").mkdir()
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "DVC_", "MLFLOW_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_EXP_NAME", "rusty-hinge")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
+    monkeypatch.setenv("DVC_STAGE", "split")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_and_raise(error: BaseException) -> None:
+    def main(_):
+        raise error
+
+    stage.run(main)
+
+
+@pytest.mark.slow
+def test_why_an_experiment_failed_is_in_mlflow_and_it_ends_as_any_stage(experiment, capsys):
+    from mlflow import MlflowClient
+
+    for error, ends in (
+        (InputError("data/raw: wrong"), SystemExit),
+        (ValueError("a mistake of the program's"), ValueError),
+        (KeyboardInterrupt(), SystemExit),
+    ):
+        with pytest.raises(ends) as caught:
+            run_and_raise(error)
+        assert caught.value is error or caught.value.code in ("error: data/raw: wrong", 130)
+    (experiment / "params.yaml").write_text("", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        run_and_raise(ValueError("not come to"))
+    assert capsys.readouterr().err == "interrupted: run the same command again to continue at this stage\n"
+
+    store = MlflowClient(f"sqlite:///{experiment / 'mlflow.db'}")
+    runs = store.search_runs([store.get_experiment_by_name("sabi").experiment_id])
+    seen = [(run.info.status, run.data.tags["sabi.error"]) for run in reversed(runs)]
+    assert seen[:3] == [
+        ("FAILED", "data/raw: wrong"),
+        ("FAILED", "ValueError: a mistake of the program's"),
+        ("KILLED", "KeyboardInterrupt"),
+    ]
+    assert seen[3][0] == "FAILED" and seen[3][1].startswith("params.yaml: ")
+    for run in runs:
+        assert (run.info.run_name, run.data.tags["sabi.stage"]) == ("rusty-hinge", "split")
+    assert [bool(run.data.params) for run in reversed(runs)] == [True, True, True, False]
+
+
+@pytest.mark.slow  # loading MLflow
+@pytest.mark.parametrize(
+    ("error", "ends"), [(InputError("data/raw: wrong"), SystemExit), (ValueError("a mistake"), ValueError)]
+)
+def test_trouble_with_mlflow_does_not_hide_why_an_experiment_failed(
+    experiment, monkeypatch, capsys, error, ends
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "rust://127.0.0.1")
+    with pytest.raises(ends) as caught:
+        run_and_raise(error)
+    assert caught.value is error or caught.value.code == "error: data/raw: wrong"
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("not recorded in MLflow: MLflow's store rust://127.0.0.1 cannot be used")
+
+
+def test_a_stage_that_fails_outside_an_experiment_records_nothing(experiment, monkeypatch):
+    monkeypatch.delenv("DVC_EXP_NAME")
+    with pytest.raises(SystemExit):
+        run_and_raise(InputError("data/raw: wrong"))
+    assert sorted(path.name for path in experiment.iterdir()) == [".dvc", "params.yaml"]
+
+
+def test_a_stage_that_succeeds_in_an_experiment_does_not_load_mlflow(experiment):
+    code = "import sys; from sabi import stage; stage.run(lambda _: None); print('mlflow' in sys.modules)"
+    ended = python("-c", code, folder=experiment)
+    assert (ended.stdout, ended.stderr) == ("False\n", "")
+
+
 def test_no_stage_but_train_loads_tensorflow_to_start():
     modules = [f"stages.{script}" for script in SCRIPTS if not script.startswith("train")]
     code = "import importlib, sys\nfor module in sys.argv[1:]:\n    importlib.import_module(module)\n"

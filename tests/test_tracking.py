@@ -1,9 +1,15 @@
-"""Records in MLflow, in real SQLite stores."""
+"""Records in MLflow, in real SQLite stores and on a real server."""
 
+import multiprocessing
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,8 +69,22 @@ def runs(root: Path) -> list:
     return client(root).search_runs([experiment.experiment_id]) if experiment else []
 
 
-def record(values=METRICS, chosen=PARAMS, artifacts=()) -> bool:
-    return tracking.record_result(chosen, [Path("input")], values, artifacts)
+def record(values=METRICS, chosen=PARAMS, trained=None, artifacts=()) -> bool:
+    trained = trained or {"mobilenet": "on another machine"}
+    return tracking.record_result(chosen, [Path("input")], values, trained, artifacts)
+
+
+def train(member: str, key: str, **final: float) -> str:
+    """Record a training; the id of its run."""
+    with tracking.training(member, PARAMS, key) as log:
+        log.metrics(final)
+        return log._run_id
+
+
+def as_experiment(monkeypatch, name: str) -> None:
+    """As DVC sets it for the stages of an experiment."""
+    monkeypatch.setenv("DVC_EXP_NAME", name)
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
 
 
 def test_a_training_tells_its_parameters_steps_and_end(root):
@@ -98,8 +118,7 @@ def test_an_experiment_deleted_in_mlflows_page_is_taken_up_again(root):
 
 
 def test_a_run_tells_commit_versions_and_the_experiment_of_dvc(root, monkeypatch):
-    monkeypatch.setenv("DVC_EXP_NAME", "rusty-hinge")
-    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
+    as_experiment(monkeypatch, "rusty-hinge")
     head = shell("git rev-parse HEAD", root).strip()
     for uncommitted in (False, True):
         if uncommitted:
@@ -116,17 +135,20 @@ def test_a_run_tells_commit_versions_and_the_experiment_of_dvc(root, monkeypatch
     assert {"threads", "machine"} <= tags.keys()
 
 
+FAILURES = [
+    (ValueError("no photographs\nat all"), "FAILED", "ValueError: no photographs\nat all"),
+    (InputError("x" * 9000), "FAILED", "x" * 500),
+    (SystemExit(3), "FAILED", "SystemExit: 3"),
+    (KeyboardInterrupt(), "KILLED", "KeyboardInterrupt"),
+]
+
+
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (ValueError("no photographs\nat all"), "FAILED"),
-        (InputError("x" * 9000), "FAILED"),
-        (SystemExit(3), "FAILED"),
-        (KeyboardInterrupt(), "KILLED"),
-    ],
-    ids=lambda value: type(value).__name__,
+    ("error", "status", "told"),
+    FAILURES,
+    ids=[type(error).__name__ for error, *_ in FAILURES],
 )
-def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(root, error, status):
+def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(root, error, status, told):
     with pytest.raises(type(error)) as caught, tracking.training("mobilenet", PARAMS, "key") as log:
         log.step(0, {"loss": 1.0})
         raise error
@@ -134,7 +156,7 @@ def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(roo
     [run] = runs(root)
     assert run.info.status == status
     assert run.info.end_time is not None
-    assert run.data.tags["sabi.error"] == repr(error)[:500]
+    assert run.data.tags["sabi.error"] == told
     assert run.data.metrics == {"loss": 1.0}
 
 
@@ -151,11 +173,88 @@ def test_a_result_is_recorded_with_metrics_parameters_and_report(root):
     assert page.read_text() == "錆"
 
 
-def test_a_result_has_the_name_of_the_experiment_of_dvc(root, monkeypatch):
-    monkeypatch.setenv("DVC_EXP_NAME", "rusty-hinge")
-    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "0123abc")
-    record()
-    assert [run.info.run_name for run in runs(root)] == ["rusty-hinge"]
+def test_a_result_is_recorded_once_under_every_name_of_an_experiment(root, monkeypatch):
+    assert [record(), record()] == [True, False]
+    for name in ("rusty-hinge", "it's", "rusty"):
+        as_experiment(monkeypatch, name)
+        assert [record(), record()] == [True, False]
+    monkeypatch.delenv("DVC_EXP_NAME")
+    assert not record()
+    assert [run.info.run_name for run in runs(root)] == ["rusty", "it's", "rusty-hinge", "dvc repro"]
+
+
+def test_a_result_is_linked_to_its_trainings_and_tells_their_seconds(root, monkeypatch):
+    mobilenet, densenet = train("mobilenet", "m"), train("densenet", "d")
+    train("mobilenet", "m")  # again, forced
+    as_experiment(monkeypatch, "both")
+    record(trained={"mobilenet": "m", "densenet": "d"})
+    [both] = [run for run in runs(root) if run.info.run_name == "both"]
+    assert both.data.tags["members"] == "mobilenet,densenet"
+    assert both.data.tags["training.mobilenet"] == mobilenet
+    assert both.data.tags["training.densenet"] == densenet
+    seconds = [client(root).get_run(run).data.metrics["seconds"] for run in (mobilenet, densenet)]
+    assert both.data.metrics["training_seconds"] == pytest.approx(sum(seconds))
+    assert tracking.training_seconds("m") == seconds[0]
+    inside = [run.info.run_id for run in runs(root) if run.data.tags.get(tracking.PARENT) == both.info.run_id]
+    assert sorted(inside) == sorted([mobilenet, densenet])
+
+
+def test_a_training_stays_below_its_first_result(root, monkeypatch):
+    training = train("mobilenet", "m")
+    for name in ("first", "second"):
+        as_experiment(monkeypatch, name)
+        record(trained={"mobilenet": "m"})
+    second, first, _ = runs(root)
+    assert (first.info.run_name, second.info.run_name) == ("first", "second")
+    assert client(root).get_run(training).data.tags[tracking.PARENT] == first.info.run_id
+    assert second.data.tags["training.mobilenet"] == training
+
+
+def test_seconds_of_trainings_are_told_only_if_all_are_known(root):
+    with pytest.raises(InputError), tracking.training("densenet", PARAMS, "d"):
+        raise InputError("it failed")
+    train("mobilenet", "m")
+    assert tracking.training_seconds("d") is None
+    record(trained={"mobilenet": "m", "densenet": "d"})
+    result = runs(root)[0]
+    assert "training_seconds" not in result.data.metrics
+    assert "training.mobilenet" in result.data.tags and "training.densenet" not in result.data.tags
+
+
+def test_reused_embeddings_are_those_of_the_latest_trainings(root):
+    train("mobilenet", "m", embeddings=50, embeddings_reused=0)
+    assert tracking.embeddings_reused(["m"]) == (0, 50)
+    train("mobilenet", "m", embeddings=50, embeddings_reused=30)
+    train("densenet", "d", embeddings=50, embeddings_reused=50)
+    assert tracking.embeddings_reused(["m", "d"]) == (80, 100)
+    assert tracking.embeddings_reused(["m", "never"]) is None
+    train("vgg16", "older")
+    assert tracking.embeddings_reused(["m", "older"]) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"), FAILURES, ids=[type(error).__name__ for error, *_ in FAILURES]
+)
+def test_a_failed_experiment_has_a_run_of_its_name_that_says_where_and_why(
+    root, monkeypatch, error, status, told
+):
+    as_experiment(monkeypatch, "rusty-hinge")
+    monkeypatch.setenv("DVC_STAGE", "binning")
+    tracking.record_failure(error, PARAMS)
+    [run] = runs(root)
+    assert (run.info.run_name, run.info.status) == ("rusty-hinge", status)
+    assert run.data.tags["sabi.kind"] == "result"
+    assert run.data.tags["sabi.stage"] == "binning"
+    assert run.data.tags["sabi.error"] == told
+    assert run.data.params == {name: str(value) for name, value in tracking.flat(PARAMS.model_dump())}
+    assert record(), "a failure is not taken for the result"
+
+
+def test_a_failure_without_readable_parameters_is_recorded_too(root, monkeypatch):
+    as_experiment(monkeypatch, "rusty-hinge")
+    tracking.record_failure(InputError("params.yaml: not YAML"), None)
+    [run] = runs(root)
+    assert (run.data.params, run.data.tags["sabi.error"]) == ({}, "params.yaml: not YAML")
 
 
 def test_the_same_result_is_recorded_once_and_a_changed_one_again(root):
@@ -259,19 +358,75 @@ def test_a_store_that_cannot_be_used_is_told_in_one_line(root, monkeypatch, uri)
     assert "\n" not in str(caught.value)
 
 
+@pytest.fixture
+def server(tmp_path) -> Iterator[str]:
+    """The address of an MLflow server with a fresh store of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
+    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
+    log = tmp_path / "server.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+    try:
+        for _ in range(600):
+            assert process.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health").close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # nothing of it is kept
+        process.wait()
+
+
+def experiment(number: int) -> bool:
+    """What an experiment records, in a process of its own: two trainings, a failure, the result."""
+    os.environ |= {"DVC_EXP_NAME": f"set{number}", "DVC_EXP_BASELINE_REV": "0123abc"}
+    keys = {"densenet": "shared", "mobilenet": f"key{number}"}
+    for member, key in keys.items():
+        with tracking.training(member, PARAMS, key) as log:
+            for step in range(3):
+                log.step(step, {"train_mae": 1.0, "validation_mae": 1.0})
+            log.metrics({"best_step": 2})
+    tracking.record_failure(InputError("not at first"), PARAMS)
+    return record(trained=keys, artifacts=[Path("input")])
+
+
 @pytest.mark.slow
-def test_four_processes_that_open_a_fresh_store_at_once_all_record_and_say_nothing(repository):
-    code = """
-import sys
-from sabi import params, tracking
-with tracking.training("mobilenet", params.load(sys.argv[1]), "key") as log:
-    log.step(0, {"loss": 1.0})
-"""
-    command = [sys.executable, "-c", code, str(ROOT / "params.yaml")]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    processes = [subprocess.Popen(command, env=environment, **pipe) for _ in range(4)]
-    printed = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, printed
-    assert [run.info.status for run in runs(repository)] == ["FINISHED"] * 4
-    assert printed == [""] * 4
+@pytest.mark.parametrize("store", ["in the repository", "on a server"])
+def test_twelve_experiments_four_at_once_lose_nothing_in_a_fresh_store(
+    repository, store, request, monkeypatch, capfd
+):
+    uri = f"sqlite:///{repository / 'mlflow.db'}"
+    if store == "on a server":
+        uri = request.getfixturevalue("server")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(experiment, range(12), chunksize=1) == [True] * 12
+    printed = capfd.readouterr()
+    assert (printed.err, "View run" in printed.out) == ("", store == "on a server")
+    there = MlflowClient(uri)
+    every = there.search_runs([there.get_experiment_by_name("sabi").experiment_id])
+    results = [run for run in every if "sabi.fingerprint" in run.data.tags]
+    trainings = [run for run in every if run.data.tags["sabi.kind"] == "training"]
+    failures = [run for run in every if run.info.status == "FAILED"]
+    names = sorted(f"set{number}" for number in range(12))
+    assert sorted(run.info.run_name for run in results) == names
+    assert sorted(run.info.run_name for run in failures) == names
+    assert len(trainings) == 24 and len(every) == 48
+    assert {run.info.status for run in results + trainings} == {"FINISHED"}
+    ids = {run.info.run_id for run in results}
+    for run in results:
+        assert run.data.metrics["kappa"] == 0.8 and len(run.data.params) > 80
+        own = there.get_run(run.data.tags["training.mobilenet"])
+        assert own.data.tags[tracking.PARENT] == run.info.run_id
+        assert [file.path for file in there.list_artifacts(run.info.run_id)] == ["input"]
+        shared = there.get_run(run.data.tags["training.densenet"])
+        assert shared.data.tags[tracking.PARENT] in ids
+    for run in trainings:
+        assert len(there.get_metric_history(run.info.run_id, "train_mae")) == 3
