@@ -44,19 +44,38 @@ $(READY): requirements.lock
 clean-cache: ## Forget all stored embeddings and interrupted trainings; they are computed again
 	rm -rf embeddings.db* checkpoints
 
+.PHONY: compare
+compare: $(READY) ## Compare the experiments of this commit: comparison.md, .csv, .png
+	python -m sabi.compare
+
+BASE ?= main
+.PHONY: gate
+gate: $(READY) ## Judge this commit by the gate's rules against BASE (make gate BASE=main); writes gate.md
+	@python -m sabi.gate "$(BASE)"
+
 .PHONY: survey
 survey: $(READY) data ## Measure every option on the sample and renew the README's table (an hour or two)
 	python -m sabi.survey
+
+.PHONY: bench
+bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (half an hour)
+	python -m sabi.bench
 
 .PHONY: mlflow
 mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C
 	mlflow ui --host 127.0.0.1 --port 5000 \
 		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
+LOCK := uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --quiet \
+	--custom-compile-command "make lock" -o requirements.lock
+
 .PHONY: lock
-lock: ## Pin the newest versions that fit pyproject.toml in requirements.lock
-	uv pip compile pyproject.toml --extra dev --upgrade --generate-hashes --no-emit-index-url \
-		--quiet --custom-compile-command "make lock" -o requirements.lock
+lock: ## Pin in requirements.lock what pyproject.toml newly names; the other pins stay
+	$(LOCK)
+
+.PHONY: upgrade
+upgrade: ## Pin the newest versions that fit pyproject.toml
+	$(LOCK) --upgrade
 	@echo "Other versions may give other bits: now 'make setup' and 'dvc repro --force'."
 
 .PHONY: setup

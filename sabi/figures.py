@@ -150,3 +150,32 @@ def embedding_map(projections: pd.DataFrame, name: str, rating: Grades) -> bytes
         axes.legend(title="grade", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
     return _png(draw, 4, 3.2)
+
+
+def interval_plot(names: list[str], panels: dict[str, np.ndarray]) -> bytes:
+    """A line a name with its value and interval, one panel a metric; the first name is the one to beat.
+
+    `panels` hold (names, 3): value, low, high; NaN where there is none.
+    """
+    places = np.arange(len(names))[::-1]
+    with matplotlib.rc_context(STYLE):
+        figure, row = plt.subplots(
+            1,
+            len(panels),
+            figsize=(3 + 2.3 * len(panels), 1.1 + 0.32 * len(names)),
+            sharey=True,
+            layout="constrained",
+        )
+        for axes, (title, values) in zip(row, panels.items(), strict=True):
+            value, low, high = values.T
+            axes.axvline(value[0], color="#bbbbbb", lw=1, ls="--")
+            axes.hlines(places, low, high, color=COLOURS[4], lw=2)
+            axes.scatter(value, places, s=28, color=COLOURS[1], zorder=3)
+            axes.set_title(title, fontsize=10)
+            axes.tick_params(axis="y", length=0)
+        row[0].set_yticks(places, names)
+        row[0].set_ylim(-0.6, len(names) - 0.4)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        plt.close(figure)
+    return stream.getvalue()

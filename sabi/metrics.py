@@ -10,6 +10,18 @@ import numpy as np
 
 from sabi.grades import Grades
 
+# Those that are one number; recall is one a grade.
+METRICS = (
+    "accuracy",
+    "mae",
+    "mae_grade",
+    "within_one",
+    "kappa",
+    "macro_f1",
+    "sensitivity",
+    "specificity",
+)
+
 
 def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: Grades) -> dict[str, Any]:
     """Point values of all metrics, and the number of photographs.
@@ -20,7 +32,7 @@ def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: G
     the others. A metric that does not exist (recall of a grade without
     photographs) is None.
     """
-    every = _weighted(np.ones((1, len(truth))), truth, grades, scores, rating)
+    every = weighted(np.ones((1, len(truth))), truth, grades, scores, rating)
     values = {name: _plain(value[0]) for name, value in every.items()}
     recall = {name: values.pop(f"recall.{name}") for name in rating.names}
     return {"photographs": len(truth), **values, "recall": recall}
@@ -42,18 +54,25 @@ def intervals(
     Hinkley, 1997, section 3.8), because photographs of one piece of steel are
     not independent. Resamples in which a metric does not exist are left out.
     """
+    times = resampled(specimens, resamples, seed)
+    return {name: interval(value) for name, value in weighted(times, truth, grades, scores, rating).items()}
+
+
+def resampled(specimens: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """How many times (resamples, n) each photograph is in each resample of the `specimens` (n,)."""
     _, specimen = np.unique(specimens, return_inverse=True)
     count = specimen.max() + 1
     drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
     times = np.zeros((resamples, count))
     np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
-    values = _weighted(times[:, specimen], truth, grades, scores, rating)
-    result: dict[str, list[float | None]] = {}
-    for name, value in values.items():
-        there = value[~np.isnan(value)]
-        bounds = np.percentile(there, [2.5, 97.5]) if len(there) else [np.nan, np.nan]
-        result[name] = [_plain(bound) for bound in bounds]
-    return result
+    return times[:, specimen]
+
+
+def interval(values: np.ndarray) -> list[float | None]:
+    """95 % percentile interval `[low, high]` of a bootstrap's values (b,), NaN left out."""
+    there = values[~np.isnan(values)]
+    bounds = np.percentile(there, [2.5, 97.5]) if len(there) else [np.nan, np.nan]
+    return [_plain(bound) for bound in bounds]
 
 
 def confusion(weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, count: int) -> np.ndarray:
@@ -63,7 +82,7 @@ def confusion(weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, count:
     return (weights @ cell).reshape(-1, count, count)
 
 
-def _weighted(
+def weighted(
     weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: Grades
 ) -> dict[str, np.ndarray]:
     """Every metric (b,) for weights (b, n) of the photographs; NaN where it does not exist."""

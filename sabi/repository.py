@@ -1,7 +1,10 @@
-"""Where the repository is, also for a stage that runs in DVC's copy of it."""
+"""Where the repository is, also for a stage that runs in DVC's copy of it, and what git says of it."""
 
 import os
+import subprocess
 from pathlib import Path
+
+from sabi.errors import InputError
 
 
 def repository_root() -> Path:
@@ -13,3 +16,11 @@ def repository_root() -> Path:
         return Path(os.environ["DVC_ROOT"])
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def git(*arguments: str) -> str:
+    """What a git command prints; raises `InputError` if it fails."""
+    result = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    if result.returncode:
+        raise InputError(f"git {' '.join(arguments)}: {result.stderr.strip()}")
+    return result.stdout

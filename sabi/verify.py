@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from sabi.errors import InputError
+from sabi.repository import git
 
 SOURCES = ("data/raw", "data/unlabelled")
 # None of these may change a byte of any output.
@@ -47,14 +48,6 @@ def first_difference(committed: dict, rerun: dict) -> str | None:
 def in_order(lock: dict, stages: list[str]) -> dict:
     """`lock` with its stages in the order of `dvc.yaml`, where each comes after what it needs."""
     return lock | {"stages": {stage: lock["stages"][stage] for stage in stages if stage in lock["stages"]}}
-
-
-def git(*arguments: str) -> str:
-    """What a git command prints; raises `InputError` if it fails."""
-    result = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    if result.returncode:
-        raise InputError(f"git {' '.join(arguments)}: {result.stderr.strip()}; verify works on a commit")
-    return result.stdout
 
 
 def verify() -> None:
