@@ -11,7 +11,7 @@ import itertools
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import pydantic
 import yaml
@@ -26,6 +26,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Strength = TypeVar("Strength")
 
 
 class Section(pydantic.BaseModel):
@@ -95,6 +96,8 @@ class Split(Section):
     specimen: str
     validation: Fraction
     test: Fraction
+    folds: Annotated[int, Field(ge=1, le=100)]
+    fold: Annotated[int, Field(ge=0)]
     min_side: Annotated[int, Field(ge=1)]
     max_megapixels: Annotated[float, Field(gt=0)]
     soft_score: SoftScore
@@ -112,8 +115,16 @@ class Split(Section):
 
     @pydantic.model_validator(mode="after")
     def _room_for_training(self) -> "Split":
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must leave some for training (sum < 1)")
+        tested = self.test if self.folds == 1 else 1 / self.folds
+        if self.validation + tested >= 1:
+            test = "test" if self.folds == 1 else "a fold"
+            raise ValueError(f"validation and {test} together must leave some for training (sum < 1)")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_the_folds(self) -> "Split":
+        if self.fold >= self.folds:
+            raise ValueError(f"fold = {self.fold}: folds = {self.folds} has the folds 0 to {self.folds - 1}")
         return self
 
 
@@ -121,44 +132,12 @@ class Chance(Section):
     probability: Probability
 
 
-class Rotation(Chance):
-    strength: Annotated[float, Field(ge=0, le=180)]
+class Transform(Chance, Generic[Strength]):
+    strength: Strength
 
 
-class Zoom(Chance):
-    strength: Annotated[float, Field(ge=0, le=0.9)]
-
-
-class Shift(Chance):
-    strength: Annotated[float, Field(ge=0, le=1)]
-
-
-class Shear(Chance):
-    strength: Annotated[float, Field(ge=0, le=60)]
-
-
-class ResizedCrop(Chance):
-    strength: Annotated[float, Field(ge=0, le=0.95)]
-
-
-class Tone(Chance):
-    strength: Annotated[float, Field(ge=0, lt=1)]
-
-
-class Hue(Chance):
-    strength: Annotated[float, Field(ge=0, le=0.5)]
-
-
-class GridShuffle(Chance):
-    strength: Literal[2, 3]
-
-
-class Cutout(Chance):
-    strength: Annotated[float, Field(ge=0, le=0.5)]
-
-
-class Mixup(Chance):
-    strength: Annotated[float, Field(ge=0, le=0.5)]
+Tone = Transform[Annotated[float, Field(ge=0, lt=1)]]
+Half = Transform[Annotated[float, Field(ge=0, le=0.5)]]
 
 
 class Augment(Section):
@@ -169,17 +148,17 @@ class Augment(Section):
     fill: Literal["constant", "nearest", "reflect", "wrap"]
     horizontal_flip: Chance
     vertical_flip: Chance
-    rotation: Rotation
-    zoom: Zoom
-    shift: Shift
-    shear: Shear
-    resized_crop: ResizedCrop
+    rotation: Transform[Annotated[float, Field(ge=0, le=180)]]
+    zoom: Transform[Annotated[float, Field(ge=0, le=0.9)]]
+    shift: Transform[Annotated[float, Field(ge=0, le=1)]]
+    shear: Transform[Annotated[float, Field(ge=0, le=60)]]
+    resized_crop: Transform[Annotated[float, Field(ge=0, le=0.95)]]
     brightness: Tone
     contrast: Tone
-    hue: Hue
-    grid_shuffle: GridShuffle
-    cutout: Cutout
-    mixup: Mixup
+    hue: Half
+    grid_shuffle: Transform[Literal[2, 3]]
+    cutout: Half
+    mixup: Half
 
 
 class Pooling(Section):
@@ -317,6 +296,28 @@ class Report(Section):
     worst: Annotated[int, Field(ge=0)]
 
 
+class Rule(Section):
+    better: Literal["higher", "lower"]
+    tolerated: Annotated[float, Field(ge=0)] | None
+    significant: bool
+
+
+class Rules(Section):
+    accuracy: Rule
+    kappa: Rule
+    mae: Rule
+    mae_grade: Rule
+    within_one: Rule
+    macro_f1: Rule
+    sensitivity: Rule
+    specificity: Rule
+
+
+class Gate(Section):
+    test_photographs: Literal["same", "common"]
+    rules: Rules
+
+
 class Params(Section):
     labels: Labels
     scale: Scale
@@ -328,6 +329,7 @@ class Params(Section):
     binning: Binning
     evaluate: Evaluate
     report: Report
+    gate: Gate
 
     @property
     def grades(self) -> Grades:

@@ -37,13 +37,20 @@ def ungraded(path: str, grade: str, source: str) -> str:
     return folder + slash + name.removeprefix(f"{grade}_")
 
 
-def partition_of(specimen: str, *, seed: int, validation: float, test: float) -> str:
+def partition_of(
+    specimen: str, *, seed: int, validation: float, test: float, folds: int = 1, fold: int = 0
+) -> str:
     """The partition of a specimen, drawn with the shares given.
 
-    Each specimen's draw in [0, 1) is the same for any shares: test lies at the
-    low end, then validation, then train.
+    Each specimen's draw in [0, 1) is the same for any shares and folds: test
+    lies at the low end, then validation, then train. Of several `folds` the
+    draws are turned round so that the `fold`th lies at the low end and is the
+    test partition, whatever `test` is: every specimen is in that of one fold.
     """
     u = uniform("partition", seed, specimen)
+    if folds > 1:
+        # In folds, not in shares of 1: the borders are whole numbers, so none falls between two folds.
+        u, validation, test = (u * folds - fold) % folds, validation * folds, 1.0
     if u < test:
         return "test"
     return "validation" if u < test + validation else "train"

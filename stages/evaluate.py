@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from sabi import projection
-from sabi.handover import MANIFEST, read_table, write_json, write_table
+from sabi.handover import (
+    MANIFEST,
+    MEMBERS,
+    PREDICTION_COLUMNS,
+    PREDICTIONS,
+    read_table,
+    write_json,
+    write_table,
+)
 from sabi.metrics import intervals, measure
 from sabi.params import Params
 from sabi.stage import run
@@ -22,8 +30,9 @@ def main(params: Params) -> None:
         graded[member] = table
 
     metrics, bounds, validation = {}, {}, {}
+    true = manifest[["path", "sha256", "specimen", "grade"]]
     for who, table in graded.items():
-        known = table.merge(manifest[["path", "specimen", "grade"]], on="path", suffixes=("", "_true"))
+        known = table.merge(true, on="path", suffixes=("", "_true"))
         validation[who] = score_errors(known[known.partition == "validation"])
         test = known[known.partition == "test"]
         judged = [test[column].to_numpy() for column in ("grade_true", "grade", "score")]
@@ -36,14 +45,14 @@ def main(params: Params) -> None:
             seed=params.evaluate.bootstrap.seed,
         )
         if who == "ensemble":
-            plot = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
-            write_table(plot[["path", "actual", "predicted", "score"]], OUT / "predictions.csv")
+            predictions = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
+            write_table(predictions[PREDICTION_COLUMNS], PREDICTIONS)
     write_json(metrics.pop("ensemble"), METRICS / "ensemble.json")
     write_json(metrics, METRICS / "members.json")
     write_json(validation, METRICS / "validation.json")
     write_json(bounds, OUT / "intervals.json")
 
-    embeddings = [np.load(f"data/members/{member}/embeddings.npy") for member in params.ensemble.members]
+    embeddings = [np.load(MEMBERS / member / "embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")
     write_table(maps, OUT / "projections.csv")

@@ -64,13 +64,14 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
 
     rows, unnamed = [], 0
     for path, decoded in accepted.items():
+        label = labelled[path]
+        named = label.specimen or partition.specimen_of(path, params.split.specimen)
         try:
-            row = _row(path, decoded, labelled[path], params)
+            rows.append(_row(path, decoded, label, named, params))
         except Unusable as reason:
             rejected[path] = str(reason)
             continue
-        rows.append(row)
-        unnamed += _named_specimen(path, labelled[path], params) is None
+        unnamed += named is None
     manifest = pd.DataFrame(rows, columns=COLUMNS).astype({"mm_per_pixel": float})
     reasons = [(printable(path), reason) for path, reason in sorted(rejected.items())]
     summary = {
@@ -82,18 +83,24 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
     return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), summary
 
 
-def _named_specimen(path: str, label: Label, params: Params) -> str | None:
-    return label.specimen or partition.specimen_of(path, params.split.specimen)
+def _row(path: str, decoded: Decoded, label: Label, named: str | None, params: Params) -> tuple:
+    """A photograph's row of the manifest, of a specimen that is `named` or not.
 
-
-def _row(path: str, decoded: Decoded, label: Label, params: Params) -> tuple:
-    """A photograph's row of the manifest; raises `Unusable` if it is not to be used after all."""
+    Raises `Unusable` if it is not to be used after all.
+    """
     scale = label.mm_per_pixel or params.scale.photographs
     check_coverage(decoded.width, decoded.height, scale, params.augment.size, params.scale.target)
     chosen, highest = params.split, params.grades.highest
     grade = params.grades.names[label.grade - 1]
-    specimen = _named_specimen(path, label, params) or partition.ungraded(path, grade, params.labels.source)
-    part = partition.partition_of(specimen, seed=chosen.seed, validation=chosen.validation, test=chosen.test)
+    specimen = named or partition.ungraded(path, grade, params.labels.source)
+    part = partition.partition_of(
+        specimen,
+        seed=chosen.seed,
+        validation=chosen.validation,
+        test=chosen.test,
+        folds=chosen.folds,
+        fold=chosen.fold,
+    )
     soft = partition.soft_score(
         label.grade, decoded.sha256, seed=chosen.seed, half_width=chosen.soft_score.half_width
     )
@@ -144,7 +151,7 @@ def check_enough(manifest: pd.DataFrame, rejected: pd.DataFrame, params: Params)
             f"{RAW}: no photographs of {', '.join(missing)} "
             f"({len(manifest)} photographs, {manifest.specimen.nunique()} specimens); "
             f"add photographs of more specimens, or change split.seed ({params.split.seed}), "
-            "split.validation, split.test, split.specimen or labels.grades"
+            "split.validation, split.test or split.folds, split.specimen or labels.grades"
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from sabi.errors import InputError
+from sabi.metrics import METRICS
 from sabi.networks import NETWORKS, STANDARD, Own
 from sabi.params import Params, load
 
@@ -161,6 +162,20 @@ def test_a_misspelt_name_gets_the_right_one_suggested_and_is_told_once(complaint
         assert complaint(renamed(name, wrong)) == expected
 
 
+def test_a_fold_is_one_of_the_folds_and_takes_the_place_of_the_test_share(check, complaint):
+    raw = variant("split.folds", 5)
+    raw["split"] |= {"fold": 4, "test": 0.95}
+    assert check(raw).split.fold == 4
+    raw["split"]["fold"] = 5
+    assert "split.fold = 5: folds = 5 has the folds 0 to 4" in complaint(raw)
+    raw["split"] |= {"fold": 0, "folds": 2, "validation": 0.5}
+    assert "split.validation and a fold together must leave some for training" in complaint(raw)
+
+
+def test_the_gate_has_a_rule_for_every_metric():
+    assert set(RAW["gate"]["rules"]) == set(METRICS)
+
+
 @pytest.mark.parametrize("name", [*LEAVES, *SECTIONS])
 def test_a_missing_value_is_named(complaint, name):
     raw = copy.deepcopy(RAW)
@@ -186,6 +201,7 @@ def test_several_mistakes_are_told_together(complaint):
 
 SEEDS = [name for name in LEAVES if name.endswith("seed")]
 PROBABILITIES = [name for name in LEAVES if name.endswith("probability")]
+TOLERATED = [name for name in LEAVES if name.endswith("tolerated")]
 FIVE = ["a", "b", "3", "c", "d"]  # with the shipped labels.sound
 BOUNDS = {  # name: allowed at the bound, not allowed beyond
     **dict.fromkeys(SEEDS, ([0, 2**32 - 1], [-1, 2**32])),
@@ -206,6 +222,8 @@ BOUNDS = {  # name: allowed at the bound, not allowed beyond
     "scale.target": ([0.001, 100, None], [0, 0.0009, 101]),
     "split.validation": ([1e-9, 0.79], [0, 1, -0.1]),
     "split.test": ([1e-9, 0.79], [0, 1, 1.5]),
+    "split.folds": ([1, 2, 100], [0, 101]),
+    "split.fold": ([0], [-1, 1]),
     "split.min_side": ([1], [0]),
     "split.max_megapixels": ([1, 0.1], [0, -5]),
     "split.soft_score.half_width": ([0, 0.499], [-0.1, 0.5]),
@@ -250,6 +268,7 @@ BOUNDS = {  # name: allowed at the bound, not allowed beyond
     "evaluate.bootstrap.resamples": ([100], [99]),
     "evaluate.projection.photographs": ([10], [9]),
     "report.worst": ([0], [-1]),
+    **dict.fromkeys(TOLERATED, ([0, 0.5, None], [-0.01])),
 }
 
 

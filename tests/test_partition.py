@@ -67,6 +67,38 @@ def test_only_border_specimens_move():
     assert 0 < moved < 0.08 * len(SPECIMENS)  # two borders of 0.02 each, and chance
 
 
+@pytest.mark.parametrize("folds", [2, 3, 5, 7, 10])
+def test_every_specimen_is_tested_in_exactly_one_fold_and_validates_in_some(folds):
+    chosen = {"seed": 5, "validation": 0.3, "test": 0.9, "folds": folds}  # `test` is not read
+    parts = np.array(
+        [[partition_of(name, **chosen, fold=fold) for name in SPECIMENS] for fold in range(folds)]
+    )
+    assert ((parts == "test").sum(axis=0) == 1).all()
+    tested = (parts == "test").mean(axis=1)
+    # Four standard deviations of a share of 1/folds of 400.
+    assert tested == pytest.approx(1 / folds, abs=4 * np.sqrt((folds - 1) / 400) / folds)
+    validating = (parts == "validation").mean(axis=1)
+    assert validating == pytest.approx(0.3, abs=4 * np.sqrt(0.3 * 0.7 / 400))
+
+
+@given(SEEDS, st.integers(2, 100), st.floats(0, 1, exclude_max=True))
+def test_no_draw_falls_between_two_folds(seed, folds, u):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sabi.partition.uniform", lambda *parts: u)
+        parts = [
+            partition_of("a", seed=seed, validation=0.3, test=0.3, folds=folds, fold=fold)
+            for fold in range(folds)
+        ]
+    assert parts.count("test") == 1
+
+
+def test_the_first_of_five_folds_is_the_shipped_split():
+    """So that a cross-validation's first experiment can be told from the commit by nothing."""
+    shares = {"seed": 102, "validation": 0.2, "test": 0.2}
+    for name in SPECIMENS:
+        assert partition_of(name, **shares) == partition_of(name, **shares, folds=5, fold=0)
+
+
 def test_another_seed_shares_out_anew():
     first, second = (
         [partition_of(name, seed=seed, validation=0.3, test=0.3) for name in SPECIMENS] for seed in (1, 2)
