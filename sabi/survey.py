@@ -16,20 +16,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dvc.api
 import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from sabi import tracking
+from sabi import results, tracking
 from sabi.errors import InputError
 from sabi.handover import read_table, write_table
+from sabi.readme import README, renew
 
 RUNS = Path("sabi/survey.yaml")
 RECORD = Path("metrics/survey.csv")
-README = Path("README.md")
 JOBS = 2  # at once; a part of each run has only one thread
-START, END = "<!-- survey: begin -->", "<!-- survey: end -->"
 COLUMNS = ["group", "title", "settings", "baseline", "accuracy", "low", "high", "kappa", "mae", "seconds"]
 
 
@@ -47,7 +45,9 @@ def rows_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def baseline() -> str:
-    """What the recorded figures are comparable under: all that the commit's lock says but the report.
+    """What the recorded figures are comparable under: outputs and parameters of all stages but the report.
+
+    Not the code: where it decides a training it is in an output (`key` in model.json).
 
     Raises `InputError` for changes that are not committed: the experiments would include them.
     """
@@ -58,7 +58,8 @@ def baseline() -> str:
         raise InputError(f"{others[0]}: changed but not committed; commit, then run the survey")
     stages = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]
     del stages["report"]
-    return hashlib.sha256(json.dumps(stages).encode()).hexdigest()[:12]
+    decisive = {name: [stage.get("outs"), stage.get("params")] for name, stage in stages.items()}
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
 
 
 def named(settings: list[str], baseline: str) -> str:
@@ -111,25 +112,27 @@ def _output(*command: str) -> str:
     return result.stdout.strip()
 
 
-def figures(revision: str, member: str | None) -> dict[str, float]:
-    """Test metrics of a run's ensemble or member, and the seconds its trainings took."""
+def figures(revision: str, member: str | None) -> dict[str, float | None]:
+    """Test metrics of a run's ensemble or member, and the seconds its trainings took.
+
+    Seconds are None if this machine's MLflow does not know a training: one restored from DVC's cache.
+    """
 
     def read(file: str) -> Any:
-        return json.loads(dvc.api.read(file, rev=revision))
+        return json.loads(results.text(revision, file))
 
     metrics = read("metrics/members.json")[member] if member else read("metrics/ensemble.json")
     low, high = read("data/evaluate/intervals.json")[member or "ensemble"]["accuracy"]
     trained = [member] if member else list(read("data/ensemble/ensemble.json")["weights"])
-    seconds = sum(
-        tracking.training_seconds(read(f"data/members/{name}/model.json")["key"]) for name in trained
-    )
+    keys = [read(f"data/members/{name}/model.json")["key"] for name in trained]
+    seconds = [tracking.training_seconds(key) for key in keys]
     return {
         "accuracy": metrics["accuracy"],
         "low": low,
         "high": high,
         "kappa": metrics["kappa"],
         "mae": metrics["mae"],
-        "seconds": round(seconds, 1),
+        "seconds": None if None in seconds else round(sum(seconds), 1),
     }
 
 
@@ -140,7 +143,8 @@ def table(record: pd.DataFrame) -> str:
         lines += [f"| {group} | accuracy (95 %) | kappa | MAE | seconds |", "|---|---|---|---|---|"]
         for row in rows.to_dict("records"):
             accuracy = f"{row['accuracy']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-            numbers = f"{row['kappa']:.2f} | {row['mae']:.2f} | {row['seconds']:.0f}"
+            seconds = "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}"
+            numbers = f"{row['kappa']:.2f} | {row['mae']:.2f} | {seconds}"
             lines.append(f"| {row['title']} | {accuracy} | {numbers} |")
         lines.append("")
     return "\n".join(lines)
@@ -182,10 +186,7 @@ def main() -> None:
             else:
                 failed.append(named(row["settings"], current))
         write_table(pd.DataFrame(done, columns=COLUMNS), RECORD)
-        text = README.read_text(encoding="utf-8")
-        head, _, rest = text.partition(START)
-        _, _, tail = rest.partition(END)
-        README.write_text(f"{head}{START}\n{table(pd.DataFrame(done))}{END}{tail}", encoding="utf-8")
+        renew("survey", table(pd.DataFrame(done)))
     if failed:
         raise InputError(f"{len(failed)} runs failed; `dvc queue logs {failed[0]}` says why of the first")
 
