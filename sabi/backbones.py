@@ -20,7 +20,7 @@ from sabi.sample import calibration_batch
 from sabi.store import Store, cached
 
 CALIBRATION_PHOTOGRAPHS = 32
-CHANNELS = b"channels"  # the store's key for a network's channels, no photograph's digest
+ABOUT = b"about"  # the store's key for what is known of a network itself, no photograph's digest
 # What decides the weights and the forward pass of a network, beside its description.
 CODE = ("backbones", "cnns", "determinism", "networks", "normalisation", "sample")
 
@@ -145,9 +145,9 @@ def pooled(network: Any, pooling: Pooling) -> tuple[Any, list[int]]:
 
     "every_resolution" pools the last feature map of every resolution: of the
     heights that are nearest, in octaves, to a half, a quarter ... of the
-    input's, down to the network's last; "last_block" only the last map. "mean_std" puts the standard
-    deviations after the means. A network that ends in a vector is its own
-    embedding.
+    input's, down to the network's last; "last_block" only the last map.
+    "mean_std" puts the standard deviations after the means. A network that
+    ends in a vector is its own embedding.
     """
     import keras
     from keras import ops
@@ -185,7 +185,8 @@ class Embedder:
         self._pooling = pooling
         self._batch = batch
         self._recipe = recipe
-        self.reused = 0  # photographs whose embedding came from the store
+        self.needed = 0  # embeddings asked for
+        self.reused = 0  # of them from the store
 
     @cached_property
     def network(self) -> Any:
@@ -196,17 +197,33 @@ class Embedder:
     def _pooled(self) -> tuple[Any, list[int]]:
         return pooled(self.network, self._pooling)
 
-    @cached_property
+    @property
+    def features(self) -> int:
+        """The length of an embedding; builds the network."""
+        return self._pooled[0].output.shape[1]
+
+    @property
     def channels(self) -> list[int]:
         """The number of channels of each map pooled."""
+        return self._about[1:]
+
+    @property
+    def parameters(self) -> int:
+        """The number of the network's weights, as Keras counts them."""
+        return self._about[0]
+
+    @cached_property
+    def _about(self) -> list[int]:
+        """The parameters, then the channels; from the store, so that these need no network either."""
         if self._recipe is None:
-            return self._pooled[1]
+            return [self.network.count_params(), *self._pooled[1]]
         with Store() as store:
-            kept = store.get(self._recipe, [CHANNELS])[0]
+            kept = store.get(self._recipe, [ABOUT])[0]
             if kept is None:
-                kept = np.array(self._pooled[1], np.float32)
-                store.put(self._recipe, [CHANNELS], kept[None])
-        return kept.astype(int).tolist()
+                about = np.array([self.network.count_params(), *self._pooled[1]], np.int32)
+                kept = about.view(np.float32)  # the store keeps floats; these only carry the bits
+                store.put(self._recipe, [ABOUT], kept[None])
+        return kept.view(np.int32).tolist()
 
     @cached_property
     def _forward(self) -> Callable:
@@ -225,6 +242,7 @@ class Embedder:
 
     def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:
         """Embeddings (n, features) float32 of (n, size, size, 3) uint8; `label` shows a progress bar."""
+        self.needed += len(pixels)
         if self._recipe is None:
             return self._compute(pixels, label)
         with Store() as store:

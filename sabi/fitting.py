@@ -31,70 +31,81 @@ def features(embed: backbones.Embedder, part: Part, label: str, versions: int | 
     """Embeddings and measured features (versions * n, features) float32 of the first `versions`, or all."""
     pixels = part.pixels[:versions]
     embeddings = embed(pixels.reshape(-1, *pixels.shape[2:]), label)
+    if not part.measured.shape[1]:
+        return embeddings  # not a copy: it may be large
     return np.hstack([embeddings, np.tile(part.measured, (len(pixels), 1))])
 
 
 def fit_head(
-    embed: backbones.Embedder, parts: dict[str, Part], description: dict[str, Any], params: Params, log: Log
-) -> tuple[Any, dict[str, Any], pd.DataFrame, int]:
-    """The head of a frozen backbone, its description, its curve and the curve's best row.
+    parts: dict[str, Part],
+    rows: dict[str, np.ndarray],
+    channels: list[int],
+    name: str,
+    params: Params,
+    log: Log,
+) -> tuple[heads.Weights, dict[str, Any], pd.DataFrame, int]:
+    """The head of the frozen network `name`: weights and description; its curve and the curve's best row.
 
-    `description` is the member's. A backbone that is trained from scratch has no
-    features yet: its head is left untrained, its curve is empty.
+    `rows` are the `features` of "train", all versions, and "validation",
+    `channels` the embedder's.
     """
-    train, validation = parts["train"], parts["validation"]
-    name, scratch = description["network"], description["mode"] == "scratch"
-    rows = features(embed, train, f"{name}: embed train", versions=1 if scratch else None)
-    scores = train.scores.reshape(-1)[: len(rows)]
-    grades = len(params.grades.names)
-    hidden = not isinstance(NETWORKS[name], Own)  # own networks end in dense layers of theirs
-    described = heads.describe(rows.shape[1], grades, params.train, hidden)
-    if scratch:
-        head = untrained_head(rows, scores, embed.channels, described, params)
-        # An untrained network's features say nothing of the trained one's: they pass as they are.
-        mean, variance = (weight.copy() for weight in head.layers[0].get_weights()[:2])
-        own = rows.shape[1] - train.measured.shape[1]
-        mean[:own], variance[:own] = 0, 1
-        heads.standardise(head, mean, variance)
-        return head, described, pd.DataFrame(), 0
-
+    train, here, there = parts["train"], rows["train"], rows["validation"]
+    scores, truth = train.scores.reshape(-1), parts["validation"].scores[0]
     versions = len(train.scores)
     weights = heads.photograph_weights(np.tile(train.rows.grade, versions), params.train.class_weights)
-    there = features(embed, validation, f"{name}: embed validation")
-    truth = validation.scores[0]
+    described = _described(name, here.shape[1], params)
     if params.train.head == "ridge":
         specimens = np.tile(train.rows.specimen, versions)
         # What mixup has changed is of two specimens.
         pure = (train.scores == train.scores[0]).reshape(-1)
+        grades = described["grades"]
         ridge = heads.fit_ridge(
-            rows, scores, weights, specimens, pure, (there, truth), embed.channels, grades, params.train, log
+            here, scores, weights, specimens, pure, (there, truth), channels, grades, params.train, log
         )
         return ridge[0], described, *ridge[1:]
 
-    head = untrained_head(rows, scores, embed.channels, described, params)
+    mean, variance = heads.moments(here, channels, params.train.pooling.balance)
+    head = _untrained_head(mean, variance, scores, described, params)
     curve, best = training.fit(
         head,
-        training.Examples(lambda chosen, epoch: (rows[chosen], scores[chosen]), weights),
+        training.Examples(lambda chosen, epoch: (here[chosen], scores[chosen]), weights),
         training.Examples(lambda chosen, epoch: (there[chosen], truth[chosen]), np.ones(len(there))),
         epochs=params.train.epochs,
         learning_rate=params.train.learning_rate,
         log=log,
         **_judged(described, params),
     )
-    # A copy that was never compiled: a weights file would hold the optimiser's state too.
-    trained = heads.build(described)
-    trained.set_weights(head.get_weights())
-    trained.layers[0].finalize_state()
-    return trained, described, curve, best
+    return heads.weights_of(head), described, curve, best
 
 
-def untrained_head(
-    rows: np.ndarray, scores: np.ndarray, channels: list[int], description: dict[str, Any], params: Params
+def start_head(
+    embed: backbones.Embedder, train: Part, name: str, params: Params
+) -> tuple[heads.Weights, dict[str, Any]]:
+    """The untrained head, weights and description, of the network `name` that is trained from scratch.
+
+    The network's features pass as they are, since they say nothing of the
+    trained one's; the measured ones are standardised.
+    """
+    own = embed.features
+    mean, variance = heads.mean_and_variance(train.measured)
+    mean, variance = np.concatenate([np.zeros(own), mean]), np.concatenate([np.ones(own), variance])
+    described = _described(name, len(mean), params)
+    head = _untrained_head(mean, variance, train.scores[0], described, params)
+    return heads.weights_of(head), described
+
+
+def _described(name: str, features: int, params: Params) -> dict[str, Any]:
+    hidden = not isinstance(NETWORKS[name], Own)  # own networks end in dense layers of theirs
+    return heads.describe(features, len(params.grades.names), params.train, hidden)
+
+
+def _untrained_head(
+    mean: np.ndarray, variance: np.ndarray, scores: np.ndarray, description: dict[str, Any], params: Params
 ) -> Any:
-    """A head at its start: standardising `rows` (n, features), giving the mean of `scores` (n,)."""
+    """A Keras head at its start: standardising by `mean` and `variance`, giving the mean of `scores` (n,)."""
     seed_tensorflow(params.train.seed)
     head = heads.build(description)
-    heads.standardise(head, *heads.moments(rows, channels, params.train.pooling.balance))
+    heads.standardise(head, mean, variance)
     heads.start_from(head, scores, description)
     return head
 
@@ -104,7 +115,7 @@ def _judged(head: dict[str, Any], params: Params) -> dict[str, Any]:
     from keras import ops
 
     def mae(true: Any, outputs: Any) -> Any:
-        return ops.abs(heads.to_score(outputs, head) - true[:, 0])
+        return ops.abs(heads.to_score(outputs, head, ops) - true[:, 0])
 
     loss = heads.loss(params.train.loss, head, params.grades.worst_sound)
     return {"loss": loss, "mae": mae, "params": params.train}
@@ -112,18 +123,19 @@ def _judged(head: dict[str, Any], params: Params) -> dict[str, Any]:
 
 def fit_network(
     network: Any,
-    head: Any,
+    head: heads.Weights,
     described: dict[str, Any],
     parts: dict[str, Part],
     description: dict[str, Any],
     params: Params,
     checkpoint: training.Checkpoint,
     log: Log,
-) -> tuple[pd.DataFrame, int]:
-    """Train `network` and `head` together, both left at their best epoch; the curve and its best row.
+) -> tuple[heads.Weights, pd.DataFrame, int]:
+    """Train `network` and `head` together: the head's weights, the curve, its best row; `network` is at it.
 
-    `network` is prepared by `unfreeze`, `head` and `described` are of `fit_head`,
-    `description` is the member's. Every epoch alters each training photograph anew.
+    `network` is prepared by `unfreeze`; `head` and `described` are of `fit_head`
+    or `start_head`, `description` is the member's. Every epoch alters each
+    training photograph anew.
     """
     import keras
 
@@ -131,8 +143,9 @@ def fit_network(
     pooled, _ = backbones.pooled(network, params.train.pooling)
     measured = keras.Input((parts["train"].measured.shape[1],))
     joined = keras.layers.Concatenate()([pooled.output, measured])
-    model = keras.Model([pooled.input, measured], head(joined))
-    return training.fit(
+    trained = heads.build(described, head)
+    model = keras.Model([pooled.input, measured], trained(joined))
+    curve, best = training.fit(
         model,
         _photographs(parts["train"], description["network"], params, altered=True),
         _photographs(parts["validation"], description["network"], params, altered=False),
@@ -142,6 +155,7 @@ def fit_network(
         log=log,
         **_judged(described, params),
     )
+    return heads.weights_of(trained), curve, best
 
 
 def unfreeze(network: Any, description: dict[str, Any], params: Params) -> None:

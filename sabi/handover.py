@@ -8,6 +8,10 @@ import pandas as pd
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
+MEMBERS = Path("data/members")
+# In git with the metrics, so that two commits can be compared photograph by photograph.
+PREDICTIONS = Path("metrics/predictions.csv")
+PREDICTION_COLUMNS = ["path", "sha256", "specimen", "actual", "predicted", "score"]
 TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline")
 
 

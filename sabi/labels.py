@@ -23,7 +23,6 @@ LAYOUT = {
     "folder": "photographs in folders, <grade>/<anything>.jpg",
     "csv": f"photographs and {FILE} with columns file, grade",
 }
-# The same as for scale.photographs.
 
 Row = dict[str, str]
 

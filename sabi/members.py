@@ -3,8 +3,8 @@
 A member's folder, `data/members/<name>`, holds what `train` wrote:
 
     model.json            how the backbone and the head are made
-    head.weights.h5       the head's weights, Keras's format
-    backbone.weights.h5   the backbone's, only if it was trained
+    head.npz              the head's weights, arrays by layer and variable
+    backbone.weights.h5   the backbone's, Keras's format, only if it was trained
     curve.csv             errors by epoch, or by penalty for the ridge head
     predictions.csv       path, partition, score: validation and test
     embeddings.npy        (photographs, features) float32, in the manifest's order
@@ -22,8 +22,6 @@ from sabi.errors import InputError
 from sabi.handover import read_json, write_json
 from sabi.networks import NETWORKS, Own
 from sabi.params import Params, Pooling
-
-MEMBERS = Path("data/members")
 
 
 def describe(name: str, params: Params) -> dict[str, Any]:
@@ -84,16 +82,22 @@ def trained_embedder(description: dict[str, Any], network: Any) -> backbones.Emb
     return backbones.Embedder(description["network"], lambda: network, pooling, description["embed_batch"])
 
 
-def save(folder: Path, description: dict[str, Any], head: Any, network: Any | None) -> None:
+def save(folder: Path, description: dict[str, Any], head: heads.Weights, network: Any | None) -> None:
     """Write `model.json` and the weights of the head, and of the `network` if it was trained."""
     write_json(description, folder / "model.json")
-    head.save_weights(folder / "head.weights.h5")
+    np.savez(folder / "head.npz", **head)
     if network is not None:
         network.save_weights(folder / "backbone.weights.h5")
 
 
+def load_head(folder: Path) -> heads.Weights:
+    """The weights that `save` wrote."""
+    with np.load(folder / "head.npz") as arrays:
+        return dict(arrays)
+
+
 def scorer(folder: Path) -> Callable[..., np.ndarray]:
-    """A function `(pixels, label=None, measured=None)` from (n, size, size, 3) uint8 to scores (n,).
+    """A function `(pixels, measured=None)` from (n, size, size, 3) uint8 to scores (n,).
 
     `measured` are the features (n, f) measured in the photographs, needed if
     the member was trained with them (`"measured"` in its `model.json`).
@@ -103,13 +107,12 @@ def scorer(folder: Path) -> Callable[..., np.ndarray]:
     if description["mode"] != "frozen":
         embed.network.load_weights(folder / "backbone.weights.h5")
         embed = trained_embedder(description, embed.network)
-    head = heads.build(description["head"])
-    head.load_weights(folder / "head.weights.h5")
+    head = load_head(folder)
 
-    def score(pixels: np.ndarray, label: str | None = None, measured: np.ndarray | None = None) -> np.ndarray:
-        features = embed(pixels, label)
+    def score(pixels: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+        features = embed(pixels)
         if description["measured"]:
             features = np.hstack([features, measured.astype(np.float32)])
-        return heads.predict(head, features, description["head"], description["embed_batch"])
+        return heads.predict(head, features, description["head"])
 
     return score

@@ -1,4 +1,4 @@
-"""Ordinal outputs: logits of being above each grade, their losses, and the score they give.
+"""Ordinal outputs: logits of being above each grade, and their losses.
 
 CORAL: Cao, Mirjalili and Raschka, "Rank consistent ordinal regression for
 neural networks", Pattern Recognition Letters 140 (2020). CORN: Shi, Cao and
@@ -47,13 +47,3 @@ def corn_loss(scores, logits):
     target = above(scores, logits.shape[1])
     given = ops.concatenate([ops.ones_like(target[:, :1]), target[:, :-1]], axis=1)
     return -ops.sum(target * ops.log_sigmoid(logits) + (given - target) * ops.log_sigmoid(-logits), axis=1)
-
-
-def coral_score(logits):
-    """Scores (n,): 1 plus the expected number of grades surpassed."""
-    return 1.0 + ops.sum(ops.sigmoid(logits), axis=1)
-
-
-def corn_score(logits):
-    """As `coral_score`; the probability of being above grade k is the product of the first k."""
-    return 1.0 + ops.sum(ops.cumprod(ops.sigmoid(logits), axis=1), axis=1)

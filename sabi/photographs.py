@@ -129,7 +129,8 @@ def _rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         background = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(background, image).convert("RGB")
-    return image.convert("RGB")
+    # Pillow would copy: of a large photograph, a hundred megabytes in every thread.
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def examine(file: Path, *, min_side: int, max_megapixels: float) -> Decoded | Unusable:
@@ -188,9 +189,11 @@ def prepared(image: Image.Image, size: int, mm_per_pixel: float | None, target: 
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=middle))
 
 
-def map_threads(function: Callable[[T], R], items: Iterable[T], label: str) -> list[R]:
-    """`[function(item) for item in items]` on all cores with a progress bar; order kept."""
+def map_threads(function: Callable[[T], R], items: Iterable[T], label: str | None = None) -> list[R]:
+    """`[function(item) for item in items]` on all cores, order kept; `label` shows a progress bar."""
     items = list(items)
     # Each holds a whole photograph in memory, so not one for each of many cores.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
-        return list(tqdm(pool.map(function, items), total=len(items), desc=label, unit="photo"))
+        return list(
+            tqdm(pool.map(function, items), total=len(items), desc=label, disable=label is None, unit="photo")
+        )

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -48,9 +49,24 @@ def _umap(components: np.ndarray, seed: int) -> np.ndarray:
         with warnings.catch_warnings(action="ignore"):
             from umap import UMAP
 
+            _keep_compiled()
             neighbours = min(15, len(components) - 1)
             # A seed makes UMAP run on one thread, in one order.
             return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
     finally:
         if sys.modules["tensorflow"] is None:
             del sys.modules["tensorflow"]
+
+
+def _keep_compiled() -> None:
+    """Let numba keep what it compiles of UMAP beside UMAP's own files.
+
+    To compile it again in every process takes ten times as long as to run it.
+    """
+    from numba.core.dispatcher import Dispatcher
+
+    modules = [module for name, module in sys.modules.items() if name.startswith("umap.")]
+    for function in [value for module in modules for value in vars(module).values()]:
+        if isinstance(function, Dispatcher):
+            with suppress(RuntimeError):  # there is no folder that may be written
+                function.enable_caching()

@@ -10,15 +10,17 @@ was killed goes on from its last checkpoint to the same bits.
 import fcntl
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from sabi.params import Train
 from sabi.partition import uniform
@@ -116,11 +118,10 @@ def fit(
     so that a training which only harms changes nothing. `log` is called for
     each row. Training ends early after `params.patience` rows without a better one.
     """
-    import keras
-
-    metric = keras.metrics.MeanMetricWrapper(mae, name="mae")
-    model.compile(optimizer=_optimiser(params), loss=loss, metrics=[metric], jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
+    optimiser = _optimiser(params)
+    model.compile(optimizer=optimiser)  # so that a checkpoint holds the optimiser's state, too
+    optimiser.build(model.trainable_variables)
+    train, measure = _steps(model, optimiser, loss, mae)
     batch = min(params.batch_size, len(training.weights))
     resumed = checkpoint and checkpoint.load(model)
     if resumed:
@@ -128,7 +129,8 @@ def fit(
         print(f"continuing after epoch {len(curve) - 1}", flush=True)
     else:
         curve, best_weights = [], model.get_weights()
-        curve.append(_point(_measured(model, training, batch), _measured(model, validation, batch)))
+        start = (_averages(measure, part, _in_order(part, batch), 0) for part in (training, validation))
+        curve.append(_point(*start))
         if checkpoint:
             checkpoint.save(model, curve, 0)
     for step, point in enumerate(curve):
@@ -136,20 +138,14 @@ def fit(
 
     while len(curve) <= epochs and len(curve) - 1 - best_of(curve) < params.patience:
         epoch = len(curve)
-        model.optimizer.learning_rate.assign(
+        optimiser.learning_rate.assign(
             rate(params.schedule, learning_rate, epoch, epochs, curve, params.patience)
         )
         _seed_dropout(model, params.seed, epoch)
-        history = model.fit(
-            _shuffled(training, params.seed, epoch, batch),
-            initial_epoch=epoch - 1,
-            epochs=epoch,
-            shuffle=False,
-            # Keras's bar for who watches, a line an epoch for a file.
-            verbose=1 if sys.stdout.isatty() else 2,
-        ).history
-        trained = {name: values[0] for name, values in history.items()}
-        curve.append(_point(trained, _measured(model, validation, batch)))
+        shuffled = _shuffled(training, params.seed, epoch, batch)
+        trained = _averages(train, training, shuffled, epoch, f"epoch {epoch} of {epochs}")
+        validated = _averages(measure, validation, _in_order(validation, batch), 0)
+        curve.append(_point(trained, validated))
         log(epoch, curve[-1])
         if best_of(curve) == epoch:
             best_weights = model.get_weights()
@@ -190,52 +186,124 @@ def rate(schedule: str, start: float, epoch: int, epochs: int, curve: Curve, pat
 
 def _optimiser(params: Train) -> Any:
     import keras
+    import tensorflow as tf
 
-    if params.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=0.9)
-    return keras.optimizers.get(params.optimizer)
+    class Fused:
+        """Adam's step as one operation: Keras's dozen go through memory a dozen times."""
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            place = self._get_variable_index(variable)
+            step = tf.cast(self.iterations + 1, tf.float32)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=self._momentums[place].value.handle,
+                v=self._velocities[place].value.handle,
+                beta1_power=tf.pow(self.beta_1, step),
+                beta2_power=tf.pow(self.beta_2, step),
+                lr=tf.cast(learning_rate, tf.float32),
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
+
+    class Adam(Fused, keras.optimizers.Adam):
+        pass
+
+    class AdamW(Fused, keras.optimizers.AdamW):
+        pass
+
+    return {
+        "adam": Adam,
+        "adamw": AdamW,
+        "sgd": partial(keras.optimizers.SGD, momentum=0.9),
+        "rmsprop": keras.optimizers.RMSprop,
+    }[params.optimizer]()
 
 
-def _batches(batches: list[np.ndarray], examples: Examples, epoch: int) -> Any:
-    """A Keras dataset of (inputs, scores (b, 1), weights (b,)) for lists of rows."""
-    import keras
-
-    class Batches(keras.utils.PyDataset):
-        def __len__(self) -> int:
-            return len(batches)
-
-        def __getitem__(self, number: int) -> tuple[Any, np.ndarray, np.ndarray]:
-            rows = batches[number]
-            inputs, scores = examples.batch(rows, epoch)
-            return inputs, scores.astype(np.float32)[:, None], examples.weights[rows].astype(np.float32)
-
-    return Batches()
+Step = Callable[[Any, np.ndarray, np.ndarray], tuple[Any, Any]]
 
 
-def _shuffled(examples: Examples, seed: int, epoch: int, batch: int) -> Any:
-    """All rows in the order of an epoch.
+def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[Step, Step]:
+    """Functions of a batch, inputs, scores (b, 1) and weights (b,), that train on it and that only measure.
+
+    Both give its mean loss and error. Keras's own `fit` takes longer to begin
+    than a small head takes for an epoch.
+    """
+    import tensorflow as tf
+
+    def judged(outputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
+        return tf.reduce_mean(loss(scores, outputs) * weights), tf.reduce_mean(mae(scores, outputs))
+
+    @tf.function(reduce_retracing=True)
+    def train(inputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            result = judged(model(inputs, training=True), scores, weights)
+        variables = model.trainable_variables
+        optimiser.apply(tape.gradient(result[0], variables), variables)
+        return result
+
+    @tf.function(reduce_retracing=True)
+    def measure(inputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
+        return judged(model(inputs, training=False), scores, weights)
+
+    return train, measure
+
+
+def _averages(
+    step: Step, examples: Examples, batches: list[np.ndarray], epoch: int, label: str | None = None
+) -> tuple[float, float]:
+    """Loss and error of all examples in `batches` of rows, each given to `step`; `label` shows a bar."""
+    sums, count = np.zeros(2), 0
+    for inputs, scores, weights in tqdm(
+        _prepared(examples, batches, epoch),
+        total=len(batches),
+        desc=label,
+        disable=label is None,
+        unit="batch",
+    ):
+        sums += len(scores) * np.array([float(mean) for mean in step(inputs, scores, weights)])
+        count += len(scores)
+    return tuple(sums / count)
+
+
+def _prepared(examples: Examples, batches: list[np.ndarray], epoch: int) -> Iterator[tuple[Any, Any, Any]]:
+    """Inputs, scores (b, 1) and weights (b,) of each batch, the next made while one is in use."""
+
+    def prepare(rows: np.ndarray) -> tuple[Any, Any, Any]:
+        inputs, scores = examples.batch(rows, epoch)
+        return inputs, scores.astype(np.float32)[:, None], examples.weights[rows].astype(np.float32)
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(prepare, batches[0])
+        for rows in batches[1:]:
+            batch, following = following, pool.submit(prepare, rows)
+            yield batch.result()
+        yield following.result()
+
+
+def _shuffled(examples: Examples, seed: int, epoch: int, batch: int) -> list[np.ndarray]:
+    """All rows in the order of an epoch, in batches.
 
     A last batch of one photograph would ruin batch normalisation: the rest of
     an epoch's order is left out, other photographs each epoch.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(examples.weights))
     full = len(order) // batch * batch
-    return _batches(list(order[:full].reshape(-1, batch)), examples, epoch)
+    return list(order[:full].reshape(-1, batch))
 
 
-def _measured(model: Any, examples: Examples, batch: int) -> dict[str, float]:
-    """Loss and error of the model as it is."""
+def _in_order(examples: Examples, batch: int) -> list[np.ndarray]:
     count = len(examples.weights)
-    rows = [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]
-    return model.evaluate(_batches(rows, examples, 0), return_dict=True, verbose=0)
+    return [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
-def _point(trained: dict[str, float], validated: dict[str, float]) -> dict[str, float]:
+def _point(trained: tuple[float, float], validated: tuple[float, float]) -> dict[str, float]:
     return {
-        "train_loss": float(trained["loss"]),
-        "train_mae": float(trained["mae"]),
-        "validation_loss": float(validated["loss"]),
-        "validation_mae": float(validated["mae"]),
+        "train_loss": float(trained[0]),
+        "train_mae": float(trained[1]),
+        "validation_loss": float(validated[0]),
+        "validation_mae": float(validated[1]),
     }
 
 

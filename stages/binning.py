@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from tqdm import tqdm
 
 from sabi import correction, ensembling, labels, members
 from sabi.binning import to_grades, tune_thresholds
 from sabi.correction import Rule
-from sabi.handover import MANIFEST, read_json, read_table, write_json, write_table
+from sabi.handover import MANIFEST, MEMBERS, read_json, read_table, write_json, write_table
 from sabi.measuring import FEATURES, in_millimetres, measure
 from sabi.params import Params
 from sabi.photographs import Unusable, check_name, decode, find, map_threads, prepared, printable
@@ -20,13 +21,14 @@ from sabi.stage import run
 MEASURED = Path("data/augment/measured.csv")
 UNLABELLED = Path("data/unlabelled")
 OUT = Path("data/grades")
+AT_ONCE = 256  # photographs of data/unlabelled in memory
 
 
 def main(params: Params) -> None:
     manifest = read_table(MANIFEST).set_index("path")
     tables = {"ensemble": read_table("data/ensemble/scores.csv")}
     for member in params.networks:
-        tables[member] = read_table(members.MEMBERS / member / "predictions.csv")
+        tables[member] = read_table(MEMBERS / member / "predictions.csv")
 
     thresholds = {}
     for who, table in tables.items():
@@ -104,7 +106,7 @@ def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bo
     Writes `unlabelled.csv` (path, score, grade) and `unlabelled_rejected.csv` (path, reason).
     """
     ensemble = read_json("data/ensemble/ensemble.json")
-    models = [read_json(members.MEMBERS / member / "model.json") for member in ensemble["weights"]]
+    models = [read_json(MEMBERS / member / "model.json") for member in ensemble["weights"]]
     wanted = rule is not None or any(model["measured"] for model in models)
     scales = labels.scales(UNLABELLED)
 
@@ -119,25 +121,30 @@ def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bo
         except Unusable as reason:
             return reason
 
-    usable: dict[str, tuple[np.ndarray, list[float]]] = {}
-    rejected = []
     found = [path for path in find(UNLABELLED) if path != labels.FILE]
-    for path, result in zip(found, map_threads(look, found, "read unlabelled"), strict=True):
-        if isinstance(result, Unusable):
-            rejected.append((printable(path), str(result)))
-        else:
-            usable[path] = result
+    scorers = [members.scorer(MEMBERS / member) for member in ensemble["weights"]] if found else []
+    graded, rejected = [], []
+    # Some at a time: memory does not grow with the number of photographs.
+    with tqdm(total=len(found), desc="grade unlabelled", unit="photo") as bar:
+        for start in range(0, len(found), AT_ONCE):
+            some = found[start : start + AT_ONCE]
+            seen = dict(zip(some, map_threads(look, some), strict=True))
+            for path in some:
+                if isinstance(seen[path], Unusable):
+                    rejected.append((printable(path), str(seen.pop(path))))
+            if seen:
+                pixels, features = (np.array(column) for column in zip(*seen.values(), strict=True))
+                each = np.stack([score(pixels, features if wanted else None) for score in scorers])
+                scores = ensembling.combine(each, ensemble["method"], list(ensemble["weights"].values()))
+                grades = to_grades(scores, thresholds)
+                grades = correction.apply(rule, scores, grades, features) if rule else grades
+                graded += zip(seen, scores, grades, strict=True)
+            bar.update(len(some))
 
-    graded = pd.DataFrame({"path": list(usable)}, dtype=str).assign(score=0.0, grade=0)
-    if usable:
-        pixels, features = (np.array(column) for column in zip(*usable.values(), strict=True))
-        scores = score(pixels, features if wanted else None, ensemble)
-        grades = to_grades(scores, thresholds)
-        grades = correction.apply(rule, scores, grades, features) if rule else grades
-        graded = graded.assign(score=scores, grade=grades)
-    write_table(graded, OUT / "unlabelled.csv")
+    table = pd.DataFrame(graded, columns=["path", "score", "grade"])
+    write_table(table, OUT / "unlabelled.csv")
     write_table(pd.DataFrame(rejected, columns=["path", "reason"]), OUT / "unlabelled_rejected.csv")
-    sort_into_folders(graded, params.grades.names)
+    sort_into_folders(table, params.grades.names)
     print(f"unlabelled: {len(graded)} photographs graded, {len(rejected)} files rejected")
 
 
@@ -150,15 +157,6 @@ def measure_like_training(image: Image.Image, scale: float | None, millimetres: 
         )
     features = measure(image, scale if millimetres else None)
     return [features[name] for name in FEATURES]
-
-
-def score(pixels: np.ndarray, features: np.ndarray | None, ensemble: dict) -> np.ndarray:
-    """Scores of the ensemble (n,) for photographs (n, size, size, 3) uint8 and measured features (n, f)."""
-    scores = [
-        members.scorer(members.MEMBERS / member)(pixels, f"{member}: grade unlabelled", features)
-        for member in ensemble["weights"]
-    ]
-    return ensembling.combine(np.stack(scores), ensemble["method"], list(ensemble["weights"].values()))
 
 
 def sort_into_folders(graded: pd.DataFrame, names: tuple[str, ...]) -> None:

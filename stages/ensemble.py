@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from sabi import ensembling
-from sabi.handover import MANIFEST, read_table, write_json, write_table
+from sabi.handover import MANIFEST, MEMBERS, read_table, write_json, write_table
 from sabi.params import Params
 from sabi.stage import run
 
-MEMBERS = Path("data/members")
 METRICS = Path("metrics/train")
 OUT = Path("data/ensemble")
 

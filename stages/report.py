@@ -12,7 +12,7 @@ from PIL import Image
 from sabi import figures, measuring, tracking
 from sabi.contact_sheet import grade_labels
 from sabi.grades import Grades
-from sabi.handover import MANIFEST, REJECTED, read_json, read_table
+from sabi.handover import MANIFEST, MEMBERS, REJECTED, read_json, read_table
 from sabi.params import Params
 from sabi.partition import PARTITIONS
 from sabi.stage import run
@@ -34,15 +34,30 @@ def main(params: Params) -> None:
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
     results += [Path("metrics/ensemble.json"), Path("metrics/members.json")]
-    recorded = {who: by_number(values) for who, values in metrics.items()}
-    added = tracking.record_result(params, results, recorded, [PAGE])
+    models = {member: read_json(MEMBERS / member / "model.json") for member in params.ensemble.members}
+    trained = {member: model["key"] for member, model in models.items()}
+    compared = comparable(metrics, intervals, [model["parameters"] for model in models.values()])
+    added = tracking.record_result(params, results, compared, trained, [PAGE])
     tell(metrics, intervals, summary)
     for note in notes:
         print(f"note: {note}")
     if summary["rejected"]:
         print(f"note: {summary['rejected']} files of data/raw were not used; {REJECTED} says why")
+    reused = tracking.embeddings_reused(trained.values())
+    if reused:
+        print("embeddings: {} of {} reused from the store".format(*reused))
     print("recorded in MLflow" if added else "this result is in MLflow already")
     print(f"report: {PAGE}")
+
+
+def comparable(metrics: dict, intervals: dict, parameters: list[int]) -> dict:
+    """`metrics` as MLflow's table is to show them, with the ensemble's 95 % bounds and number of weights."""
+    values = {who: by_number(measured) for who, measured in metrics.items()}
+    for name in METRICS:
+        for bound, value in zip(("low", "high"), intervals["ensemble"][name], strict=True):
+            values["ensemble"][f"{name}.{bound}"] = value
+    values["ensemble"]["parameters"] = sum(parameters)
+    return values
 
 
 def by_number(metrics: dict) -> dict:
@@ -70,7 +85,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
     """The page: everything in one file, names from files escaped."""
     rating = params.grades
     manifest = read_table(MANIFEST)
-    judged = read_table("data/evaluate/predictions.csv")
+    judged = read_table("metrics/predictions.csv")
     projections = read_table("data/evaluate/projections.csv")
     thresholds = read_json("data/grades/thresholds.json")["ensemble"]
     actual, predicted, scores = (judged[c].to_numpy() for c in ("actual", "predicted", "score"))
@@ -124,7 +139,7 @@ def sound(rating: Grades) -> str:
 
 def curve(member: str) -> bytes:
     """The learning curve of a member."""
-    folder = Path("data/members") / member
+    folder = MEMBERS / member
     return figures.learning_curve(
         read_table(folder / "curve.csv"), read_json(folder / "model.json")["best_step"]
     )

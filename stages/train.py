@@ -12,8 +12,8 @@ import pandas as pd
 from sabi import backbones, heads, members, tracking
 from sabi.determinism import fix_threads
 from sabi.errors import InputError
-from sabi.fitting import Part, features, fit_head, fit_network, unfreeze
-from sabi.handover import MANIFEST, read_table, write_json, write_table
+from sabi.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
+from sabi.handover import MANIFEST, MEMBERS, read_table, write_json, write_table
 from sabi.measuring import FEATURES
 from sabi.params import Params
 from sabi.partition import PARTITIONS
@@ -30,40 +30,44 @@ CODE = (*backbones.CODE, "augmentation", "fitting", "grades", "heads", "ordinal"
 def main(name: str, params: Params) -> None:
     manifest = read_table(MANIFEST)
     parts = {part: read(part, manifest, params) for part in PARTITIONS}
-    check(parts["train"], params)
-    description = members.describe(name, params)
-    if description["mode"] != "frozen":
+    description = checked(parts["train"], params)[name]
+    trained = description["mode"] != "frozen"
+    if trained:
         fix_threads(params.train.threads)
     key = training_key(description, params)
     checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
 
     with tracking.training(name, params, key) as log:
         embed = members.embedder(description)
-        if description["mode"] != "frozen":
-            unfreeze(embed.network, description, params)  # first, because it also checks
-        # Of two curves only that of the whole is recorded.
-        step = log.step if description["mode"] == "frozen" else lambda *_: None
-        head, described, curve, best = fit_head(embed, parts, description, params, step)
-        network = None
-        if description["mode"] != "frozen":
-            network = embed.network
-            curve, best = fit_network(
+        network = embed.network if trained else None
+        if trained:
+            unfreeze(network, description, params)  # first, because it also checks
+        if description["mode"] == "scratch":
+            head, described = start_head(embed, parts["train"], name, params)
+        else:
+            rows = {part: features(embed, parts[part], f"{name}: embed {part}") for part in PARTITIONS}
+            # Of two curves only that of the whole is recorded.
+            step = (lambda *_: None) if trained else log.step
+            head, described, curve, best = fit_head(parts, rows, embed.channels, name, params, step)
+        needed, reused = embed.needed, embed.reused
+        if trained:
+            head, curve, best = fit_network(
                 network, head, described, parts, description, params, checkpoint, log.step
             )
-            embed = members.trained_embedder(description, network)
             log.seconds_before = checkpoint.seconds_before
         if not np.isfinite(curve.to_numpy()).all():
             checkpoint.delete()
             place = "train.fine_tune" if description["mode"] == "fine_tune" else "train"
             raise InputError(f"{place}.learning_rate: {name}'s training diverged; use a smaller one")
 
-        rows = {
-            part: features(embed, parts[part], f"{name}: embed {part}", versions=1) for part in PARTITIONS
-        }
+        if trained:
+            embed = members.trained_embedder(description, network)
+            rows = {part: features(embed, parts[part], f"{name}: embed {part}", 1) for part in PARTITIONS}
+            needed += embed.needed
+        # The photographs come before their copies.
+        rows = {part: rows[part][: len(parts[part].rows)] for part in PARTITIONS}
         predictions = pd.concat(
-            parts[part]
-            .rows[["path", "partition"]]
-            .assign(score=heads.predict(head, rows[part], described, params.train.embed_batch))
+            parts[part].rows[["path", "partition"]].assign(score=heads.predict(head, rows[part], described))
             for part in ("validation", "test")
         )
         chosen = curve.iloc[best]
@@ -73,10 +77,12 @@ def main(name: str, params: Params) -> None:
             "train_mae": round(float(chosen.train_mae), 6),
             "validation_mae": round(float(chosen.validation_mae), 6),
         }
-        log.metrics(metrics)
+        parameters = embed.parameters + sum(weight.size for weight in head.values())
+        # What the store had is no property of the training: told to MLflow alone.
+        log.metrics(metrics | {"parameters": parameters, "embeddings": needed, "embeddings_reused": reused})
 
-    folder = members.MEMBERS / name
-    made = description | {"head": described, "best_step": best, "key": key}
+    folder = MEMBERS / name
+    made = description | {"head": described, "parameters": parameters, "best_step": best, "key": key}
     members.save(folder, made, head, network)
     write_table(curve, folder / "curve.csv")
     write_table(predictions, folder / "predictions.csv")
@@ -98,12 +104,14 @@ def read(part: str, manifest: pd.DataFrame, params: Params) -> Part:
     return Part(rows, np.load(AUGMENTED / f"{part}.npy", mmap_mode="r"), scores, measured)
 
 
-def check(train: Part, params: Params) -> None:
-    """Raise `InputError` for what is wrong with any member's training, before the first one starts."""
-    for network in params.networks:
-        members.describe(network, params)
+def checked(train: Part, params: Params) -> dict[str, dict[str, Any]]:
+    """What `members.describe` says of every network, by name.
+
+    Raises `InputError` for what is wrong with any member's training, before the first one starts.
+    """
     if params.train.head == "ridge":
         heads.check_folds(train.rows.specimen.nunique(), params.train)
+    return {network: members.describe(network, params) for network in params.networks}
 
 
 def training_key(description: dict[str, Any], params: Params) -> str:

@@ -182,10 +182,11 @@ def test_the_store_gives_the_bits_that_the_network_gives(folder, pixels):
     """Cold, warm and half-warm; a warm store needs no network at all."""
     description = members.describe(NAME, params.load(ROOT / "params.yaml")) | {"size": SIZE}
     cold = members.embedder(description)
-    computed, channels = cold(pixels), cold.channels
+    computed, about = cold(pixels), (cold.channels, cold.parameters)
+    assert about[1] == cold.network.count_params()
     assert cold.reused == 0 and (folder.parent / "embeddings.db").exists()
     warm = members.embedder(description)
-    assert warm(pixels).tobytes() == computed.tobytes() and warm.channels == channels
+    assert warm(pixels).tobytes() == computed.tobytes() and (warm.channels, warm.parameters) == about
     assert warm.reused == len(pixels) and "network" not in vars(warm)
     more = calibration_batch(SIZE, 12, seed=2)
     half = members.embedder(description)

@@ -259,7 +259,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     seen = []
 
     def scorer(_folder):
-        def score(pixels, _label, measured):
+        def score(pixels, measured):
             seen.append((pixels, measured))
             return np.full(len(pixels), 3.45)
 
@@ -296,6 +296,33 @@ def test_without_correction_grades_are_those_of_the_thresholds(folder):
     # labels.csv is no photograph that was refused.
     assert read_table("data/grades/unlabelled_rejected.csv").path.tolist() == ["notes.txt"]
     assert all(measured is None for _, measured in stage.seen)
+
+
+def test_only_some_photographs_are_in_memory_at_once(folder, monkeypatch):
+    """Whatever their number; each keeps its score, grade and place."""
+    write_inputs(None)
+    draw_ungraded(folder / "data/unlabelled", count=7)
+    (folder / "data/unlabelled/drawing04.jpg").write_bytes(b"")
+
+    def scorer(_folder):
+        def score(pixels, measured):
+            stage.seen.append((pixels, measured))
+            return 1 + 4 * pixels.mean(axis=(1, 2, 3)) / 255
+
+        return score
+
+    monkeypatch.setattr(members, "scorer", scorer)
+    stage.main(params_with(**CORRECTED))
+    whole = Path("data/grades/unlabelled.csv").read_bytes()
+    assert read_table("data/grades/unlabelled.csv").path.tolist() == [
+        f"drawing0{i}.jpg" for i in (1, 2, 3, 5, 6, 7)
+    ]
+    stage.seen.clear()
+    monkeypatch.setattr(stage, "AT_ONCE", 2)
+    stage.main(params_with(**CORRECTED))
+    assert Path("data/grades/unlabelled.csv").read_bytes() == whole
+    assert [len(pixels) for pixels, _ in stage.seen] == [2, 2, 1, 1, 2, 2, 1, 1]
+    assert read_table("data/grades/unlabelled_rejected.csv").path.tolist() == ["drawing04.jpg"]
 
 
 def test_correction_moves_photographs_of_every_kind_by_their_grains(folder):

@@ -60,16 +60,20 @@ def fitted(name: str, chosen: params.Params, folder, measured: bool = False):
     def log(step, values):
         assert np.isfinite(list(values.values())).all()
 
-    head, described, curve, _ = fitting.fit_head(embed, parts, description, chosen, log)
+    if description["mode"] == "scratch":
+        head, described = fitting.start_head(embed, parts["train"], name, chosen)
+    else:
+        rows = {part: fitting.features(embed, parts[part], part) for part in parts}
+        head, described, curve, _ = fitting.fit_head(parts, rows, embed.channels, name, chosen, log)
     if not frozen:
         checkpoint = training.Checkpoint(folder / "checkpoint")
-        curve, _ = fitting.fit_network(
+        head, curve, _ = fitting.fit_network(
             embed.network, head, described, parts, description, chosen, checkpoint, log
         )
         embed = members.trained_embedder(description, embed.network)
     rows = fitting.features(embed, parts["validation"], "validation")
-    scores = heads.predict(head, rows, described, 8)
-    return scores, curve, [w.tobytes() for w in head.get_weights()], embed.network, described
+    scores = heads.predict(head, rows, described)
+    return scores, curve, [w.tobytes() for w in head.values()], embed.network, described
 
 
 DENSE = {"head": "dense"}

@@ -84,7 +84,7 @@ def results(tmp_path_factory) -> Path:
     )
     write_table(manifest, folder / MANIFEST)
     write_table(pd.DataFrame({"path": ["<u>.txt"], "reason": ["no photograph"]}), folder / REJECTED)
-    write_table(judged, folder / "data/evaluate/predictions.csv")
+    write_table(judged, folder / "metrics/predictions.csv")
     planes = {f"{name}_{axis}": random.normal(size=27) for name in report.MAPS for axis in "xy"}
     write_table(manifest[["grade"]].assign(**planes), folder / "data/evaluate/projections.csv")
     write_json({"ensemble": [1.5, 2.5], "densenet": [1.5, 2.5]}, folder / "data/grades/thresholds.json")
@@ -109,7 +109,7 @@ def results(tmp_path_factory) -> Path:
 def rendered(folder: Path, monkeypatch, notes=()) -> str:
     monkeypatch.chdir(folder)
     chosen = params()
-    judged = read_table("data/evaluate/predictions.csv")
+    judged = read_table("metrics/predictions.csv")
     columns = [judged[name].to_numpy() for name in ("actual", "predicted", "score")]
     metrics = measure(*columns, chosen.grades)
     bounds = intervals(*columns, np.arange(len(judged)), chosen.grades, resamples=100, seed=1)
@@ -148,3 +148,12 @@ def test_a_correction_that_is_off_says_why(results, monkeypatch):
 def test_recall_is_recorded_under_numbers_because_of_mlflow():
     values = {"photographs": 3, "recall": dict(zip(NAMES, [0.5, None, 1.0], strict=True))}
     assert report.by_number(values) == {"photographs": 3, "recall": {"1": 0.5, "2": None, "3": 1.0}}
+
+
+def test_mlflow_gets_the_ensembles_bounds_and_number_of_weights():
+    metrics = {who: {"accuracy": 0.5, "recall": {"a": 1.0}} for who in ("ensemble", "densenet")}
+    bounds = {"ensemble": {name: [0.25, None] for name in report.METRICS}}
+    seen = report.comparable(metrics, bounds, [10, 7])
+    assert seen["ensemble"]["accuracy.low"] == 0.25 and seen["ensemble"]["accuracy.high"] is None
+    assert seen["ensemble"]["parameters"] == 17 and seen["ensemble"]["recall"] == {"1": 1.0}
+    assert seen["densenet"] == {"accuracy": 0.5, "recall": {"1": 1.0}}
