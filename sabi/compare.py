@@ -1,7 +1,8 @@
 """The experiments of a commit side by side, each against the best: `python -m sabi.compare [commit]`.
 
 Writes `comparison.md`, `comparison.csv` and `comparison.png`. The best is the
-one whose scores err least on validation, so that test photographs only judge.
+one whose scores err least on validation, of those tested on the most photographs; so test
+photographs only judge.
 Experiments that differ in nothing but `split.fold` are one line: their test
 partitions are pooled.
 """
@@ -40,12 +41,19 @@ class Entry:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """Predictions of test photographs, each of which is in one fold only."""
-        return pd.concat([result.predictions for result in self.results], ignore_index=True)
+        """Predictions of test photographs, each of which is in one fold only.
+
+        Raises `InputError` if one is in several: folds of other photographs or seeds.
+        """
+        joined = pd.concat([result.predictions for result in self.results], ignore_index=True)
+        if joined.sha256.duplicated().any():
+            twice = joined.path[joined.sha256.duplicated()].iloc[0]
+            raise InputError(f"{self.name}: {twice} is tested twice; `dvc exp remove` what is of other data")
+        return joined
 
     @property
     def validation_rmse(self) -> float:
-        """Root mean square error of the score on validation, over all folds."""
+        """Root of the mean square error of the score on validation; of folds, of their mean."""
         errors = [result.validation["ensemble"]["rmse"] for result in self.results]
         return float(np.sqrt(np.mean(np.square(errors))))
 
@@ -121,7 +129,9 @@ def figures(entry: Entry, base: dict[str, Any], *, resamples: int, seed: int) ->
     """
     first, predictions = entry.results[0], entry.predictions
     mine, theirs = dict(tracking.flat(first.params)), dict(tracking.flat(base))
-    changed = [f"{key}={value}" for key, value in mine.items() if theirs.get(key) != value]
+    # Members have a column of their own, and a line has all folds.
+    apart = ("ensemble.members", "split.fold")
+    changed = [f"{key}={mine[key]}" for key in mine if theirs.get(key) != mine[key] and key not in apart]
     judged = [predictions[column].to_numpy() for column in ("actual", "predicted", "score")]
     point = weighted(np.ones((1, len(predictions))), *judged, first.grades)
     spread = weighted(resampled(predictions.specimen.to_numpy(), resamples, seed), *judged, first.grades)
@@ -196,20 +206,23 @@ def markdown(rows: pd.DataFrame, failed: dict[str, str]) -> str:
     """The comparison as two tables, figures and differences, and the experiments that failed."""
     best = rows.iloc[0]
     lines = [
-        "| experiment | members | accuracy | kappa | MAE | sensitivity | training, s | parameters |",
-        "|---|---|---|---|---|---|---|---|",
+        "| experiment | members | other settings "
+        "| accuracy | kappa | MAE | sensitivity | training, s | parameters |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows.to_dict("records"):
         cells = [_with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in SHOWN]
         seconds = _number(row["seconds"], ".0f")
         parameters = "–" if _none(row["parameters"]) else f"{row['parameters'] / 1e6:.1f} M"
-        lines.append(
-            f"| {row['experiment']} | {row['members']} | {' | '.join(cells)} | {seconds} | {parameters} |"
+        what = (
+            f"{row['experiment']} | {row['members']} | {row['settings'].replace('|', chr(92) + '|') or '–'}"
         )
+        lines.append(f"| {what} | {' | '.join(cells)} | {seconds} | {parameters} |")
     lines += [
         "",
         f"Test photographs; in brackets 95 % intervals. The best, {best.experiment}, is that whose scores "
-        f"err least on validation (root mean square {best.validation_rmse:.3f}). Against it:",
+        f"err least on validation (root mean square {best.validation_rmse:.3f}), of those tested on the most "
+        f"photographs ({best.photographs}). Against it:",
         "",
         "| experiment | accuracy | only best right : only this | McNemar's p | verdict | MAE | verdict |",
         "|---|---|---|---|---|---|---|",
@@ -229,7 +242,7 @@ def markdown(rows: pd.DataFrame, failed: dict[str, str]) -> str:
         "",
         "Differences are this less the best, on the test photographs both have, with the interval of a "
         "paired bootstrap over specimens. Accuracy is better or worse only if McNemar's test agrees "
-        "(p < 0.05). Of twenty experiments that are all alike, about one looks different by chance.",
+        "(p < 0.05). Of twenty verdicts on experiments that are all alike, one or two are wrong by chance.",
         "",
     ]
     for row in rows.iloc[1:].to_dict("records"):
@@ -265,7 +278,12 @@ def compare(commit: str) -> None:
     found, unread = {}, {}
     for name, revision in experiments(commit).items():
         try:
-            found[name] = results.read(revision)
+            result = results.read(revision)
+            if COMMITTED in found and result.grades != found[COMMITTED].grades:
+                raise InputError(
+                    "other labels.grades or labels.sound than the commit's: it cannot be compared"
+                )
+            found[name] = result
         except InputError as error:
             unread[name] = str(error)
     if COMMITTED not in found:

@@ -164,8 +164,10 @@ def interval_plot(names: list[str], panels: dict[str, np.ndarray]) -> bytes:
             len(panels),
             figsize=(3 + 2.3 * len(panels), 1.1 + 0.32 * len(names)),
             sharey=True,
+            squeeze=False,
             layout="constrained",
         )
+        row = row[0]
         for axes, (title, values) in zip(row, panels.items(), strict=True):
             value, low, high = values.T
             axes.axvline(value[0], color="#bbbbbb", lw=1, ls="--")

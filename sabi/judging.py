@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from sabi import params
-from sabi.comparison import Difference, common, differences, verdict
+from sabi.comparison import FEWEST, Difference, common, differences, verdict
 from sabi.errors import InputError
 from sabi.lock import out_of_step
 from sabi.metrics import measure
@@ -126,6 +126,11 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
         else:
             outcomes[name] = outcome(found[name], rule, meaning)
             rows.append([*cells, in_words(rule), OUTCOMES[outcomes[name]]])
+    specimens = after.specimen.nunique()
+    if specimens < FEWEST and any(rule.significant for name, rule in settings.gate.rules if name in outcomes):
+        unjudged.append(
+            f"{specimens} test specimens are too few to tell a drop from chance, {FEWEST} are needed"
+        )
     unjudged += [f"{name} does not exist" for name, kept in outcomes.items() if kept == UNJUDGED]
     broken = [name for name, kept in outcomes.items() if kept == FAILS]
     if not outcomes:

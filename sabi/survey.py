@@ -145,7 +145,8 @@ def table(record: pd.DataFrame) -> str:
             accuracy = f"{row['accuracy']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
             seconds = "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}"
             numbers = f"{row['kappa']:.2f} | {row['mae']:.2f} | {seconds}"
-            lines.append(f"| {row['title']} | {accuracy} | {numbers} |")
+            title = row["title"].replace("|", "\\|")  # a bar would end the cell
+            lines.append(f"| {title} | {accuracy} | {numbers} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -158,14 +159,11 @@ def main() -> None:
     rows = rows_of(yaml.safe_load(RUNS.read_text(encoding="utf-8")))
     current = baseline()
     record = read_table(RECORD) if RECORD.exists() else pd.DataFrame(columns=COLUMNS)
-    known = {
-        (row["group"], row["title"], row["settings"]): row
-        for row in record.to_dict("records")
-        if row["baseline"] == current
-    }
+    recorded = {(row["group"], row["title"], row["settings"]): row for row in record.to_dict("records")}
     for row in rows:
         row["text"] = " ".join(row["settings"])
-        row["known"] = known.get((row["group"], row["title"], row["text"]))
+        row["before"] = recorded.get((row["group"], row["title"], row["text"]))
+        row["known"] = row["before"] and row["before"]["baseline"] == current
     wanted = {named(row["settings"], current): row["settings"] for row in rows if not row["known"]}
     try:
         run_queued({name: settings for name, settings in wanted.items() if name != "HEAD"}, JOBS)
@@ -180,11 +178,13 @@ def main() -> None:
                 "baseline": current,
             }
             if row["known"]:
-                done.append(row["known"])
+                done.append(row["before"])
             elif named(row["settings"], current) in there:
                 done.append(place | figures(there[named(row["settings"], current)], row["member"]))
             else:
                 failed.append(named(row["settings"], current))
+                if row["before"]:  # better of another commit than none
+                    done.append(row["before"])
         write_table(pd.DataFrame(done, columns=COLUMNS), RECORD)
         renew("survey", table(pd.DataFrame(done)))
     if failed:

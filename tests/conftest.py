@@ -2,6 +2,7 @@
 
 import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -72,14 +73,28 @@ def commit(folder: Path, message: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Path:
+def tiny(tmp_path_factory, worker_id) -> Path:
     """A repository with 75 drawings, some oddly named, that has run once and is committed.
 
-    Not to be changed.
+    Not to be changed. Made once for all of pytest's workers.
     """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "tiny" / "repository"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder.parent / "ready").exists():
+            assert not folder.exists(), "another worker failed to make the repository; see there"
+            make_tiny(folder)
+            (folder.parent / "ready").touch()
+    return folder
+
+
+def make_tiny(folder: Path) -> None:
     from sabi.sample import draw_graded, draw_ungraded
 
-    folder = copy_project(tmp_path_factory.mktemp("tiny") / "repository")
+    folder.mkdir()
+    copy_project(folder)
     draw_graded(folder / "data/raw", specimens=15, photographs=1)
     draw_ungraded(folder / "data/unlabelled", count=3)
     raw = folder / "data/raw"
@@ -92,4 +107,3 @@ def tiny(tmp_path_factory) -> Path:
     commit(folder, "photographs")
     (folder / "first_run.log").write_text(shell("dvc repro", folder))
     commit(folder, "first run")
-    return folder

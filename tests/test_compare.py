@@ -32,7 +32,9 @@ def result(seed: int, right: float, rmse: float, split=None, settings=None, phot
 def test_the_best_is_chosen_on_validation_and_the_others_are_told_from_it():
     found = {
         COMMITTED: result(1, 0.85, rmse=0.40),
-        "lucky on test": result(2, 0.95, rmse=0.50),
+        "lucky on test": result(
+            2, 0.95, rmse=0.50, settings={"binning": PARAMS["binning"] | {"method": "fixed"}}
+        ),
         "bad": result(3, 0.40, rmse=0.60, settings={"ensemble": {"members": ["densenet"]}}),
     }
     lines = entries(found)
@@ -41,8 +43,8 @@ def test_the_best_is_chosen_on_validation_and_the_others_are_told_from_it():
     assert rows.accuracy["lucky on test"] > rows.accuracy[COMMITTED]
     assert rows.accuracy_verdict["bad"] == rows.mae_verdict["bad"] == "worse"
     assert rows.mcnemar_p["bad"] < 0.001 and rows.accuracy_rise["bad"] < -0.3
-    assert rows.settings["bad"] == "ensemble.members=['densenet']" and rows.settings[COMMITTED] == ""
-    assert rows.members["bad"] == "densenet"
+    assert rows.settings["lucky on test"] == "binning.method=fixed" and rows.settings[COMMITTED] == ""
+    assert rows.members["bad"] == "densenet" and rows.settings["bad"] == ""
     for name in compare.SHOWN:
         assert (rows[f"{name}_low"] <= rows[name]).all() and (rows[name] <= rows[f"{name}_high"]).all()
 
@@ -67,6 +69,13 @@ def test_folds_of_a_cross_validation_are_one_line_with_every_photograph_once():
         "b0 (2 of 3 folds) was tested on 80 photographs, a0 (3 of 3 folds) on 120; 80 are the same." in text
     )
     assert COMMITTED + " was tested" not in text
+
+
+def test_a_photograph_in_two_folds_is_named():
+    folds = [result(k, 0.9, 0.1, split={"folds": 2, "fold": k}, photographs=range(60)) for k in (0, 1)]
+    with pytest.raises(InputError, match=r"twice: 0\.jpg is tested twice; `dvc exp remove`"):
+        best = Entry("twice", folds)
+        assert best.predictions.empty
 
 
 def test_what_tests_a_part_only_cannot_be_the_best():
@@ -105,6 +114,10 @@ def test_experiments_of_a_real_repository(tmp_path, monkeypatch):
     write_result(folder, seed=2, right=0.3, rmse=0.9)
     commit(folder, "experiment")
     shell(f"git update-ref refs/exps/{baseline[:2]}/{baseline[2:]}/worse-one HEAD", folder)
+    labels = (folder / "params.yaml").read_text().replace("sound: 3", "sound: 4")
+    (folder / "params.yaml").write_text(labels)
+    commit(folder, "another border")
+    shell(f"git update-ref refs/exps/{baseline[:2]}/{baseline[2:]}/others HEAD", folder)
     (folder / "metrics/predictions.csv").unlink()
     commit(folder, "no predictions")
     shell(f"git update-ref refs/exps/{baseline[:2]}/{baseline[2:]}/half HEAD", folder)
@@ -115,6 +128,7 @@ def test_experiments_of_a_real_repository(tmp_path, monkeypatch):
     assert list(rows.index) == [COMMITTED, "worse-one"]
     assert rows.accuracy_verdict["worse-one"] == "worse"
     text = compare.MARKDOWN.read_text()
+    assert "- others failed: other labels.grades or labels.sound" in text
     assert "- half failed: " in text and "no metrics/predictions.csv" in text
     assert compare.PLOT.read_bytes().startswith(b"\x89PNG")
 

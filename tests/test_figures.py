@@ -28,7 +28,13 @@ FIVE = Grades(tuple("12345"), 3)
 TWO = Grades(("defect", "good"), 2)
 MANY = Grades(tuple(f"{age}s" for age in range(10, 130, 10)), 4)
 # Each with its data and with data that differ in one thing.
+INTERVALS = np.array([[0.8, 0.7, 0.9], [0.6, 0.5, 0.7], [np.nan] * 3, [0.9, 0.9, 0.9]])
 FIGURES = {
+    "intervals": (
+        figures.interval_plot,
+        (["the best", "another", "unknown", "sure"], {"accuracy": INTERVALS}),
+        (["the best", "another", "unknown", "sure"], {"accuracy": INTERVALS[::-1]}),
+    ),
     "confusion": (figures.confusion_matrix, (ACTUAL, PREDICTED, FIVE), (ACTUAL, 6 - PREDICTED, FIVE)),
     "confusion turned": (figures.confusion_matrix, (ACTUAL, PREDICTED, FIVE), (PREDICTED, ACTUAL, FIVE)),
     "confusion of one": (

@@ -447,7 +447,7 @@ def test_a_looser_rule_keeps_what_a_stricter_one_kept(values, rule, more):
     found = difference(values)
 
     def broken(rule: Rule) -> bool:
-        return judging.outcome(found, rule, verdict(found, rule.better, 9)) == judging.FAILS
+        return judging.outcome(found, rule, verdict(found, rule.better, 9, 40)) == judging.FAILS
 
     looser = rule.model_copy(update={"tolerated": rule.tolerated + more})
     proven = rule.model_copy(update={"significant": True})
@@ -455,7 +455,7 @@ def test_a_looser_rule_keeps_what_a_stricter_one_kept(values, rule, more):
     mirrored = Difference(0.0, -found.value, -found.value, -found.high, -found.low)
     other = rule.model_copy(update={"better": {"higher": "lower", "lower": "higher"}[rule.better]})
     assert broken(rule) == (
-        judging.outcome(mirrored, other, verdict(mirrored, other.better, 9)) == judging.FAILS
+        judging.outcome(mirrored, other, verdict(mirrored, other.better, 9, 40)) == judging.FAILS
     )
 
 
@@ -463,7 +463,7 @@ def test_a_drop_of_just_what_is_tolerated_is_kept():
     rule = Rule(better="higher", tolerated=0.05, significant=False)
     for drop, expected in ((0.05, judging.PASSES), (0.050001, judging.FAILS)):
         found = Difference(0.9, 0.9 - drop, -drop, -0.1, 0.1)
-        assert judging.outcome(found, rule, verdict(found, "higher", 9)) == expected
+        assert judging.outcome(found, rule, verdict(found, "higher", 9, 40)) == expected
 
 
 def test_a_result_whose_lock_cannot_be_read_is_refused(repository):

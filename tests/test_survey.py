@@ -77,10 +77,12 @@ def test_the_table_has_a_line_a_row_in_the_order_of_the_record():
         "mae": 0.2,
         "seconds": 7.4,
     }
-    record = pd.DataFrame([row | {"group": "b"}, row | {"group": "a", "title": "dense"}])
+    unknown = {"group": "a", "title": "dense, 3|4", "seconds": None}
+    record = pd.DataFrame([row | {"group": "b"}, row | unknown])
     lines = survey.table(record).splitlines()
     assert lines[0].startswith("| b |") and lines[2] == "| ridge | 0.91 (0.80 to 1.00) | 0.98 | 0.20 | 7 |"
+    assert lines[6] == "| dense, 3\\|4 | 0.91 (0.80 to 1.00) | 0.98 | 0.20 | – |"
     assert [line.split(" |")[0] for line in lines if line.startswith("| a") or "dense" in line] == [
         "| a",
-        "| dense",
+        "| dense, 3\\|4",
     ]
