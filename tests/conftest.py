@@ -12,6 +12,17 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+# The longest first, so that none is left to one of pytest's workers at the end; and what waits for the
+# repository that `test_end_to_end` makes not beside it.
+FIRST = (
+    "test_end_to_end",
+    "test_fitting",
+    "test_backbones",
+    "test_settings",
+    "test_story",
+    "test_tracking",
+    "test_bench",
+)
 # Side 32 and few photographs: a whole run in a minute or two.
 TINY = {
     "augment": {"size": 32},
@@ -20,6 +31,14 @@ TINY = {
 }
 
 ODD_NAMES = ("<script>alert(1)<", "橋桁 G1, 下面", "'quoted' \"twice\"", "007", "NA, null")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        name = item.path.stem
+        return FIRST.index(name) if name in FIRST else len(FIRST)
+
+    items.sort(key=place)
 
 
 def shell(command: str, folder: Path, fails: bool = False, **environment: str) -> str:
@@ -107,3 +126,9 @@ def make_tiny(folder: Path) -> None:
     commit(folder, "photographs")
     (folder / "first_run.log").write_text(shell("dvc repro", folder))
     commit(folder, "first run")
+
+
+@pytest.fixture
+def copy(tiny, tmp_path):
+    """A copy of the repository that has run, to change."""
+    return shutil.copytree(tiny, tmp_path / "copy", symlinks=True)
