@@ -31,9 +31,10 @@ from sabi.errors import InputError
 from sabi.handover import MANIFEST, read_json, read_table, write_json
 from sabi.networks import NETWORKS, STANDARD
 from sabi.readme import renew
-from sabi.repository import git
+from sabi.repository import elsewhere, git
 from sabi.sample import SEED, draw_graded, draw_ungraded
 from sabi.speed_report import plot, table
+from sabi.tracking import processor
 
 RECORD, PLOT = Path("metrics/bench.json"), Path(".github/bench.png")
 QUICK_FOLDER = Path(".dvc/tmp/bench")  # where nothing is mistaken for the record; git ignores it
@@ -103,12 +104,8 @@ def run(command: list[str], folder: Path) -> dict[str, float]:
     Raises `InputError` if it fails.
     """
     # What is pinned here is pinned by sabi's own processes themselves; the wiki's are free of it.
-    # Neither side is to use a GPU or another repository.
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in PINNED and not name.startswith(("MLFLOW_", "DVC_", "GIT_"))
-    }
+    # Neither side is to use a GPU.
+    kept = {name: value for name, value in elsewhere().items() if name not in PINNED}
     kept |= {name: PINNED[name] for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
     start = time.monotonic()
     process = subprocess.Popen(command, cwd=folder, env=kept)
@@ -294,11 +291,9 @@ def start(root: Path, folder: Path, work: Work) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """The kind of machine: its processor's name, cores that may be used, GiB of memory."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "processor": names[0] if names else "unknown",
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**30),
     }

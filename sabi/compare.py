@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Entry:
     name: str
     results: list[Result]
 
-    @property
+    @cached_property
     def predictions(self) -> pd.DataFrame:
         """Predictions of test photographs, each of which is in one fold only.
 
@@ -177,7 +178,7 @@ def against(best: Entry, entry: Entry, *, resamples: int, seed: int) -> dict[str
         row[f"{name}_verdict"] = comparison.verdict(difference, better, len(new), new.specimen.nunique())
     row["only_best_right"], row["only_this_right"], row["mcnemar_p"] = comparison.mcnemar(base, new)
     if row["accuracy_verdict"] in ("better", "worse") and row["mcnemar_p"] >= 0.05:
-        row["accuracy_verdict"] = f"cannot tell with {len(new)} photographs"
+        row["accuracy_verdict"] = comparison.untold(len(new))
     return row
 
 

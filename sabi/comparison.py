@@ -77,8 +77,13 @@ def verdict(difference: Difference, better: str, photographs: int, specimens: in
     if low == high == difference.value == 0:
         return "no difference"
     if low <= 0 <= high or specimens < FEWEST:
-        return f"cannot tell with {photographs} photographs"
+        return untold(photographs)
     return "better" if (low > 0) == (better == "higher") else "worse"
+
+
+def untold(photographs: int) -> str:
+    """The verdict that so many photographs allow none."""
+    return f"cannot tell with {photographs} photographs"
 
 
 def mcnemar(base: pd.DataFrame, new: pd.DataFrame) -> tuple[int, int, float]:

@@ -35,10 +35,13 @@ def grade_colours(count: int) -> list[str]:
     return ["#" + "".join(f"{round(part):02x}" for part in colour) for colour in zip(*channels, strict=True)]
 
 
-def _png(draw: Callable, width: float, height: float) -> bytes:
+def _png(draw: Callable, width: float, height: float, panels: int = 1) -> bytes:
+    """What `draw` draws on the axes of so many panels, side by side over one scale."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-        draw(axes)
+        figure, axes = plt.subplots(
+            1, panels, sharey=True, squeeze=False, figsize=(width, height), layout="constrained"
+        )
+        draw(*axes[0])
         stream = io.BytesIO()
         figure.savefig(stream, format="png")
         plt.close(figure)
@@ -158,16 +161,8 @@ def interval_plot(names: list[str], panels: dict[str, np.ndarray]) -> bytes:
     `panels` hold (names, 3): value, low, high; NaN where there is none.
     """
     places = np.arange(len(names))[::-1]
-    with matplotlib.rc_context(STYLE):
-        figure, row = plt.subplots(
-            1,
-            len(panels),
-            figsize=(3 + 2.3 * len(panels), 1.1 + 0.32 * len(names)),
-            sharey=True,
-            squeeze=False,
-            layout="constrained",
-        )
-        row = row[0]
+
+    def draw(*row) -> None:
         for axes, (title, values) in zip(row, panels.items(), strict=True):
             value, low, high = values.T
             axes.axvline(value[0], color="#bbbbbb", lw=1, ls="--")
@@ -177,7 +172,5 @@ def interval_plot(names: list[str], panels: dict[str, np.ndarray]) -> bytes:
             axes.tick_params(axis="y", length=0)
         row[0].set_yticks(places, names)
         row[0].set_ylim(-0.6, len(names) - 0.4)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png")
-        plt.close(figure)
-    return stream.getvalue()
+
+    return _png(draw, 3 + 2.3 * len(panels), 1.1 + 0.32 * len(names), len(panels))

@@ -24,3 +24,9 @@ def git(*arguments: str) -> str:
     if result.returncode:
         raise InputError(f"git {' '.join(arguments)}: {result.stderr.strip()}")
     return result.stdout
+
+
+def elsewhere() -> dict[str, str]:
+    """This process's environment without what names a repository or its stores, to run in another one."""
+    others = ("DVC_", "GIT_", "MLFLOW_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}

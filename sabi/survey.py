@@ -24,6 +24,7 @@ from sabi import results, tracking
 from sabi.errors import InputError
 from sabi.handover import read_table, write_table
 from sabi.readme import README, renew
+from sabi.repository import git
 
 RUNS = Path("sabi/survey.yaml")
 RECORD = Path("metrics/survey.csv")
@@ -51,7 +52,7 @@ def baseline() -> str:
 
     Raises `InputError` for changes that are not committed: the experiments would include them.
     """
-    changed = _output("git", "status", "--porcelain", "--untracked-files=no")
+    changed = git("status", "--porcelain", "--untracked-files=no")
     files = [line.split(maxsplit=1)[1] for line in changed.splitlines()]
     others = [file for file in files if file not in (str(RECORD), str(README))]
     if others:
@@ -71,20 +72,21 @@ def named(settings: list[str], baseline: str) -> str:
 
 def revisions() -> dict[str, str]:
     """The git revision of every DVC experiment by its name, and of HEAD."""
-    listed = _output("git", "for-each-ref", "--format=%(refname:lstrip=4) %(objectname)", "refs/exps")
+    listed = git("for-each-ref", "--format=%(refname:lstrip=4) %(objectname)", "refs/exps")
     pairs = (line.split() for line in listed.splitlines())
-    return {**dict(pair for pair in pairs if len(pair) == 2), "HEAD": _output("git", "rev-parse", "HEAD")}
+    return {**dict(pair for pair in pairs if len(pair) == 2), "HEAD": git("rev-parse", "HEAD").strip()}
 
 
 def run_queued(wanted: dict[str, list[str]], jobs: int) -> None:
     """Queue the experiments `wanted` (settings by name) that do not exist yet; run them, `jobs` at once."""
-    missing = {name: settings for name, settings in wanted.items() if name not in revisions()}
-    _output("dvc", "queue", "remove", "--failed")
+    there = revisions()
+    missing = {name: settings for name, settings in wanted.items() if name not in there}
+    _dvc("queue", "remove", "--failed")
     waiting = _unfinished()
     for name in tqdm(missing, desc="queue", unit="run", disable=not missing):
         if not any(name in line for line in waiting):
             options = [option for setting in missing[name] for option in ("-S", setting)]
-            _output("dvc", "exp", "run", "--queue", "--name", name, *options)
+            _dvc("exp", "run", "--queue", "--name", name, *options)
     if not missing:
         return
     # Its workers would keep a pipe open until they end.
@@ -96,19 +98,19 @@ def run_queued(wanted: dict[str, list[str]], jobs: int) -> None:
                 bar.update(len(missing.keys() & revisions().keys()) - bar.n)
                 time.sleep(5)
     finally:
-        _output("dvc", "queue", "stop")
+        _dvc("queue", "stop")
 
 
 def _unfinished() -> list[str]:
     """The lines of DVC's queue about runs that wait or run."""
-    return re.findall(r".*(?:Queued|Running).*", _output("dvc", "queue", "status"))
+    return re.findall(r".*(?:Queued|Running).*", _dvc("queue", "status"))
 
 
-def _output(*command: str) -> str:
-    """What a command prints; raises `InputError` with its message if it fails."""
-    result = subprocess.run(command, capture_output=True, text=True)
+def _dvc(*arguments: str) -> str:
+    """What a command of DVC prints; raises `InputError` with its message if it fails."""
+    result = subprocess.run(["dvc", *arguments], capture_output=True, text=True)
     if result.returncode:
-        raise InputError(f"{' '.join(command)}: {' '.join(result.stderr.split())[-300:]}")
+        raise InputError(f"dvc {' '.join(arguments)}: {' '.join(result.stderr.split())[-300:]}")
     return result.stdout.strip()
 
 

@@ -266,7 +266,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's own name, to know on which kinds a result was obtained."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "unknown")
@@ -291,7 +291,7 @@ def _circumstances() -> dict[str, str]:
         "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", str(os.cpu_count())),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
         **{f"version.{package}": version(package) for package in PACKAGES},
     }
     if "DVC_EXP_NAME" in os.environ:

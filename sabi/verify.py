@@ -5,7 +5,6 @@ order, runs every stage under another hash seed, locale, time zone, umask and
 number of threads, and compares each output with the commit's `dvc.lock`.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from sabi.errors import InputError
-from sabi.repository import git
+from sabi.repository import elsewhere, git
 
 SOURCES = ("data/raw", "data/unlabelled")
 # None of these may change a byte of any output.
@@ -63,12 +62,11 @@ def verify() -> None:
         git("clone", "--quiet", "--no-hardlinks", str(root), str(clone))
         for source in SOURCES:
             copy_backwards(root / source, clone / source)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_"))}
         print(f"running commit {commit} again, every stage", flush=True)
         again = subprocess.run(
             ["dvc", "repro", "--force", "--no-run-cache"],
             cwd=clone,
-            env=kept | DISTURBED,
+            env=elsewhere() | DISTURBED,
             umask=0o077,
         )
         if again.returncode:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sabi.repository import elsewhere
+
 ROOT = Path(__file__).parent.parent
 # The longest first, so that none is left to one of pytest's workers at the end; and what waits for the
 # repository that `test_end_to_end` makes not beside it.
@@ -44,13 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shell(command: str, folder: Path, fails: bool = False, **environment: str) -> str:
     """Run a command line in `folder`, return what it printed; fail unless it ends as expected."""
     # Git and DVC started by a hook or a stage would point at the outer repository.
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_", "MLFLOW_"))}
     path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         command,
         shell=True,
         cwd=folder,
-        env=inherited | {"PATH": path} | environment,
+        env=elsewhere() | {"PATH": path} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

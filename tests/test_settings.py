@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from sabi.handover import read_table
+from sabi.repository import elsewhere
 from tests.conftest import ROOT, change_params, shell
 from tests.test_end_to_end import MEMBERS, lock, metrics, mlflow_runs, stages_run
 
@@ -38,8 +39,7 @@ def test_a_candidate_is_one_more_stage_and_leaves_no_trace(copy):
 def test_a_fine_tuning_that_was_killed_goes_on_to_the_same_bits(copy):
     change_params(copy, {"train": {"mode": "fine_tune", "fine_tune": {"epochs": 5, "learning_rate": 0.001}}})
     command = "dvc repro --single-item --no-run-cache train_mobilenet"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_", "MLFLOW_"))}
-    environment["PATH"] = f"{ROOT / '.venv/bin'}{os.pathsep}{environment['PATH']}"
+    environment = elsewhere() | {"PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
     process = subprocess.Popen(command.split(), cwd=copy, env=environment)
 
     def epochs_done() -> int:
