@@ -8,7 +8,7 @@ hashes numbers of its own, so switching one leaves the others' draws as they wer
 Keras's own layers (RandomRotation, RandomZoom ...) can do neither: they draw
 for a whole batch from a generator's state. Each of them resamples besides, and
 four in a row would blur the grain that the grades are about. So all geometric
-transforms are composed into one matrix a photograph, and Keras's
+transforms are composed into one matrix a photograph, and SciPy's
 `affine_transform` resamples once.
 
 Adding a transform is a function here, its entry in `GEOMETRIC` or `OTHER`,
@@ -22,9 +22,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import affine_transform
 
 from sabi.params import Augment, Chance
 from sabi.partition import uniform
+
+# SciPy's names of what is outside a photograph.
+MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid-wrap"}
 
 # Numbers in [0, 1), one for each name or place asked for; the same again for the same copy.
 Draw = Callable[..., float]
@@ -80,21 +84,16 @@ def warped(photograph: np.ndarray, matrix: np.ndarray, fill: str) -> np.ndarray:
     """
     if np.array_equal(matrix, np.eye(3)):
         return photograph.astype(np.float64)
-    from keras import ops
-
-    # Keras counts from the middle of the first pixel.
+    # SciPy counts from the middle of the first pixel, rows first.
     middle = (len(photograph) - 1) / 2
-    vector = (_shift(middle, middle) @ matrix @ _shift(-middle, -middle)).ravel()[:8]
+    places = (_shift(middle, middle) @ matrix @ _shift(-middle, -middle))[:2][::-1, [1, 0, 2]]
     # The cosine of a right angle is 6e-17: "wrap" would take a place that far outside from the other side.
-    vector = vector.round(9)
-    sampled = ops.image.affine_transform(
-        photograph.astype(np.float32),
-        vector.astype(np.float32),
-        interpolation="bilinear",
-        fill_mode=fill,
-        data_format="channels_last",
-    )
-    return np.asarray(sampled, np.float64)
+    places = places.round(9)
+    moved = [
+        affine_transform(channel, places[:, :2], places[:, 2], output=float, order=1, mode=MODES[fill])
+        for channel in np.moveaxis(photograph, -1, 0)
+    ]
+    return np.stack(moved, axis=-1)
 
 
 def _shift(x: float, y: float) -> np.ndarray:
@@ -178,11 +177,23 @@ def _contrast(pixels: np.ndarray, chance: Any, draw: Draw) -> np.ndarray:
 
 
 def _hue(pixels: np.ndarray, chance: Any, draw: Draw) -> np.ndarray:
-    import tensorflow as tf
+    """A turn of the hue, of HSV (Smith, 1978), whose saturation and value stay.
 
-    # Keras's rgb_to_hsv multiplies by TensorFlow's reciprocal, which processors round differently.
-    turned = tf.image.adjust_hue(pixels.astype(np.float32), chance.strength * _either_way(draw))
-    return np.asarray(turned, np.float64)
+    Libraries that turn it want light within 0..255, or load TensorFlow.
+    """
+    red, green, blue = np.moveaxis(pixels.astype(float), -1, 0)
+    value = pixels.max(axis=-1)
+    chroma = value - pixels.min(axis=-1)
+    grey = np.where(chroma == 0, 1, chroma)  # any hue does where there is none
+    sixths = np.select(
+        [value == red, value == green],
+        [(green - blue) / grey, 2 + (blue - red) / grey],
+        4 + (red - green) / grey,
+    )
+    sixths += 6 * chance.strength * _either_way(draw)
+    distance = (sixths[..., None] + [5, 3, 1]) % 6
+    share = np.minimum(distance, 4 - distance).clip(0, 1)
+    return value[..., None] - chroma[..., None] * share
 
 
 def _grid_shuffle(pixels: np.ndarray, chance: Any, draw: Draw) -> np.ndarray:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from sabi import forward
 from sabi.determinism import seed_tensorflow
 from sabi.errors import InputError
 from sabi.networks import NETWORKS, Application, Own
@@ -20,9 +22,11 @@ from sabi.sample import calibration_batch
 from sabi.store import Store, cached
 
 CALIBRATION_PHOTOGRAPHS = 32
-ABOUT = b"about"  # the store's key for what is known of a network itself, no photograph's digest
+# The store's keys for what is known of a network itself; no photograph's digest is so short.
+ABOUT, FORWARD = b"about", b"forward"
+AT_ONCE = 2  # batches that are embedded at the same time
 # What decides the weights and the forward pass of a network, beside its description.
-CODE = ("backbones", "cnns", "determinism", "networks", "normalisation", "sample")
+CODE = ("backbones", "cnns", "determinism", "forward", "networks", "normalisation", "sample")
 
 
 def fingerprint(description: dict[str, Any], modules: tuple[str, ...] = CODE) -> str:
@@ -96,10 +100,12 @@ def architecture(network: Application, size: int, weights: str | None = None) ->
     """A network of `keras.applications` whose normalisations round the same everywhere."""
     import keras
 
-    from sabi.normalisation import exact
+    from sabi.normalisation import make_exact
 
     constructor = getattr(keras.applications, network.architecture)
-    return exact(constructor(include_top=False, weights=weights, input_shape=(size, size, 3)))
+    built = constructor(include_top=False, weights=weights, input_shape=(size, size, 3))
+    make_exact(built)
+    return built
 
 
 def preprocess(name: str, pixels: np.ndarray) -> np.ndarray:
@@ -125,6 +131,7 @@ def _calibrate(network: Any, batch: np.ndarray) -> None:
     signal to nothing on its way through a deep network.
     """
     import keras
+    import tensorflow as tf
 
     norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
@@ -133,7 +140,8 @@ def _calibrate(network: Any, batch: np.ndarray) -> None:
         layer.momentum = 0.0
     for layer in dropouts:
         layer.rate = 0.0
-    network(batch, training=True)
+    # In a graph, because Keras itself keeps every layer's output until the end: gigabytes.
+    tf.function(lambda inputs: network(inputs, training=True), autograph=False)(batch)
     for layer, momentum in zip(norms, kept[0], strict=True):
         layer.momentum = momentum
     for layer, rate in zip(dropouts, kept[1], strict=True):
@@ -173,8 +181,9 @@ def pooled(network: Any, pooling: Pooling) -> tuple[Any, list[int]]:
 class Embedder:
     """Turns photographs into embeddings; looks them up in the store first, if it has a `recipe`.
 
-    The network is built by `make` only when a photograph is not in the store.
-    It is traced once and fed in full batches.
+    The network is built by `make` only where neither the photographs'
+    embeddings nor the network's forward pass are in the store. It is fed in
+    full batches, some at once.
     """
 
     def __init__(
@@ -193,51 +202,58 @@ class Embedder:
         """The network without its top."""
         return self._make()
 
-    @cached_property
-    def _pooled(self) -> tuple[Any, list[int]]:
-        return pooled(self.network, self._pooling)
-
     @property
     def features(self) -> int:
-        """The length of an embedding; builds the network."""
-        return self._pooled[0].output.shape[1]
+        """The length of an embedding."""
+        return self._about["features"]
 
     @property
     def channels(self) -> list[int]:
         """The number of channels of each map pooled."""
-        return self._about[1:]
+        return self._about["channels"]
 
     @property
     def parameters(self) -> int:
         """The number of the network's weights, as Keras counts them."""
-        return self._about[0]
+        return self._about["parameters"]
 
     @cached_property
-    def _about(self) -> list[int]:
-        """The parameters, then the channels; from the store, so that these need no network either."""
+    def _about(self) -> dict[str, Any]:
+        return json.loads(self._kept(ABOUT))
+
+    @cached_property
+    def _forward(self) -> Callable[[np.ndarray], np.ndarray]:
+        return forward.load(self._kept(FORWARD))
+
+    @cached_property
+    def _pooled(self) -> tuple[Any, list[int]]:
+        return pooled(self.network, self._pooling)
+
+    def _kept(self, what: bytes) -> bytes:
+        """What is to be known of the network, or its forward pass; from the store if it is there."""
+        make = {ABOUT: self._described, FORWARD: self._traced}
         if self._recipe is None:
-            return [self.network.count_params(), *self._pooled[1]]
+            return make[what]()
         with Store() as store:
-            kept = store.get(self._recipe, [ABOUT])[0]
+            kept = store.get(self._recipe, [what])[0]
             if kept is None:
-                about = np.array([self.network.count_params(), *self._pooled[1]], np.int32)
-                kept = about.view(np.float32)  # the store keeps floats; these only carry the bits
-                store.put(self._recipe, [ABOUT], kept[None])
-        return kept.view(np.int32).tolist()
+                made = {each: function() for each, function in make.items()}
+                store.put(self._recipe, list(made), made.values())
+                kept = made[what]
+        return kept
 
-    @cached_property
-    def _forward(self) -> Callable:
-        import tensorflow as tf
+    def _described(self) -> bytes:
+        model, channels = self._pooled
+        about = {"parameters": self.network.count_params(), "features": model.output.shape[1]}
+        return json.dumps(about | {"channels": channels}).encode()
 
-        model = self._pooled[0]
-        return tf.function(
-            lambda inputs: model(inputs, training=False),
-            input_signature=[tf.TensorSpec((self._batch, *model.input_shape[1:]), tf.float32)],
-        )
+    def _traced(self) -> bytes:
+        return forward.trace(self._pooled[0], self._batch)
 
     def _compute(self, pixels: np.ndarray, label: str | None) -> np.ndarray:
+        run = self._forward  # loaded before there are threads
         return in_batches(
-            lambda chunk: self._forward(preprocess(self._name, chunk)), pixels, self._batch, label
+            lambda chunk: run(preprocess(self._name, chunk)), pixels, self._batch, label, AT_ONCE
         )
 
     def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:
@@ -251,17 +267,23 @@ class Embedder:
         return embeddings
 
 
-def in_batches(function: Callable, rows: Any, batch: int, label: str | None = None) -> np.ndarray:
+def in_batches(
+    function: Callable, rows: Any, batch: int, label: str | None = None, at_once: int = 1
+) -> np.ndarray:
     """`function` over `rows` (n, ...) in batches of exactly `batch`, results joined.
 
     The last batch is filled up with zeros and cut afterwards: a row's result
-    then has the same bits whatever number of rows it comes with. A progress
-    bar is shown if there is a `label`.
+    then has the same bits whatever number of rows it comes with. `at_once`
+    threads share the batches. A progress bar is shown if there is a `label`.
     """
-    results = []
-    for start in tqdm(range(0, len(rows), batch), desc=label, disable=label is None, unit="batch"):
+
+    def of(start: int) -> np.ndarray:
         chunk = np.asarray(rows[start : start + batch])
         padded = np.zeros((batch, *chunk.shape[1:]), chunk.dtype)
         padded[: len(chunk)] = chunk
-        results.append(np.asarray(function(padded))[: len(chunk)])
-    return np.concatenate(results)
+        return np.asarray(function(padded))[: len(chunk)]
+
+    starts = range(0, len(rows), batch)
+    with ThreadPoolExecutor(at_once) as pool:
+        bar = tqdm(pool.map(of, starts), desc=label, total=len(starts), disable=label is None, unit="batch")
+        return np.concatenate(list(bar))

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 from sabi.errors import InputError
+from sabi.imports import without
 
 # Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
 # take AVX-512 paths and round differently.
@@ -80,6 +81,15 @@ def fix_threads(count: int) -> None:
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
 
 
+def share_threads(parts: int) -> None:
+    """Let each of `parts` computations at once have its share of TensorFlow's threads; before it loads.
+
+    One batch on every thread leaves some idle: that is slower than a batch each.
+    """
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or len(os.sched_getaffinity(0)))
+    fix_threads(max(1, threads // parts))
+
+
 def pin_tensorflow() -> None:
     """Switch on TensorFlow's deterministic ops, and off what rounds differently on other processors.
 
@@ -87,6 +97,8 @@ def pin_tensorflow() -> None:
     processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
     the processor's approximate instructions: other models, other last bits.
     """
+    with without("matplotlib", "sklearn"):
+        import keras  # noqa: F401
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
@@ -97,7 +109,7 @@ def pin_tensorflow() -> None:
 
 def seed_tensorflow(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow, after `pin_tensorflow`."""
+    pin_tensorflow()
     import keras
 
-    pin_tensorflow()
     keras.utils.set_random_seed(seed)

@@ -331,6 +331,10 @@ class Params(Section):
     report: Report
     gate: Gate
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Classes that pydantic makes, of transforms, cannot be pickled; their values can.
+        return Params.model_validate, (self.model_dump(),)
+
     @property
     def grades(self) -> Grades:
         """The grades and where soundness begins."""

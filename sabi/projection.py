@@ -2,11 +2,14 @@
 
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 
+from sabi.imports import without
 from sabi.params import Projection
 
 COMPONENTS = 50
@@ -28,8 +31,10 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
     components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
     perplexity = min(30, (len(chosen) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
-    planes = {"pca": components[:, :2], "tsne": tsne, "umap": _umap(components, params.seed)}
+    with ProcessPoolExecutor(1, get_context("fork")) as beside:
+        umap = beside.submit(_umap, components, params.seed)
+        tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
+        planes = {"pca": components[:, :2], "tsne": tsne, "umap": umap.result()}
     columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
     return pd.DataFrame({"row": chosen, **columns})
 
@@ -42,20 +47,13 @@ def _standardised(member: np.ndarray) -> np.ndarray:
 
 
 def _umap(components: np.ndarray, seed: int) -> np.ndarray:
-    # UMAP loads TensorFlow, for a part not used here, if it finds it: seconds for nothing.
-    if "tensorflow" not in sys.modules:
-        sys.modules["tensorflow"] = None
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            from umap import UMAP
+    with without("tensorflow"), warnings.catch_warnings(action="ignore"):
+        from umap import UMAP
 
-            _keep_compiled()
-            neighbours = min(15, len(components) - 1)
-            # A seed makes UMAP run on one thread, in one order.
-            return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
-    finally:
-        if sys.modules["tensorflow"] is None:
-            del sys.modules["tensorflow"]
+        _keep_compiled()
+        neighbours = min(15, len(components) - 1)
+        # A seed makes UMAP run on one thread, in one order.
+        return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
 
 
 def _keep_compiled() -> None:

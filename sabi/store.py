@@ -1,29 +1,31 @@
-"""Embeddings that have been computed once: looked up here, not computed again.
+"""What has been computed once: looked up here, not computed again.
 
 A frozen backbone is a pure function, so a photograph's embedding depends only
 on its pixels and on the recipe: backbone, weights, preprocessing, pooling,
-code and versions of the libraries. The store is `embeddings.db` (SQLite) in
-the repository's root, found from any working directory and from DVC's queued
-experiments. It only saves time: what is damaged is computed again, and a run
-goes on without a store that cannot be used.
+code and versions of the libraries. So does the network itself, ready to run,
+on the recipe alone. The store is `embeddings.db` (SQLite) in the repository's
+root, found from any working directory and from DVC's queued experiments. It
+only saves time: what is damaged is computed again, and a run goes on without a
+store that cannot be used.
 """
 
 import fcntl
 import hashlib
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from sabi.repository import repository_root
 
-LIMIT = 4 * 2**30  # bytes: all embeddings of some 65,000 photographs and copies by three networks
-BATCHES = 4  # computed between two commits: what a kill loses at most
+LIMIT = 4 * 2**30  # bytes: three networks, and their embeddings of some 65,000 photographs and copies
+BATCHES = 16  # computed between two commits: what a kill loses at most
 LOOKUPS = 1024  # photographs looked up at a time, so that their embeddings are in memory only once
 # Result codes that tell of the file's content; all others are of the disk, its rights or a lock.
 DAMAGE = (
@@ -34,7 +36,7 @@ DAMAGE = (
     sqlite3.SQLITE_MISMATCH,
     sqlite3.SQLITE_NOTADB,
 )
-# Entries are apart from their floats: noting a use must not write the floats again.
+# Entries are apart from their content: noting a use must not write that again.
 SCHEMA = """
 pragma auto_vacuum = full;
 pragma journal_mode = wal;
@@ -45,17 +47,17 @@ create table if not exists entry (
     unique (recipe, digest)
 );
 create index if not exists entry_by_use on entry (used);
-create table if not exists embedding (
+create table if not exists kept (
     entry integer primary key references entry on delete cascade,
-    length integer not null, checksum blob not null, floats blob not null
+    length integer not null, checksum blob not null, content blob not null
 );
 """
 SELECT = """
-select id, length, checksum, floats from entry left join embedding on entry = id
+select id, length, checksum, content from entry left join kept on entry = id
 where recipe = ? and digest = ?
 """
 INSERT_ENTRY = "insert or ignore into entry (recipe, digest, used) values (?, ?, ?)"
-INSERT_EMBEDDING = "insert or replace into embedding values (?, ?, ?, ?)"
+INSERT_CONTENT = "insert or replace into kept values (?, ?, ?, ?)"
 SIZE = """
 select (page_count - freelist_count) * page_size
 from pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -64,7 +66,7 @@ DELETE_OLDEST = "delete from entry where id = (select id from entry order by use
 
 
 class Store:
-    """The embeddings in `file`; the least recently used leave when it is larger than `limit` bytes.
+    """What is kept in `file`; the least recently used leave when it is larger than `limit` bytes.
 
     Without `file` it is `embeddings.db` in the repository's root. Any number of
     processes may use it at once. A context manager that closes it. A damaged
@@ -85,12 +87,12 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def get(self, recipe: str, digests: Sequence[bytes]) -> list[np.ndarray | None]:
-        """The embedding (f,) float32, read-only, of each digest; None where there is none.
+    def get(self, recipe: str, digests: Sequence[bytes]) -> list[bytes | None]:
+        """What is kept under each digest; None where there is nothing.
 
         A row that is not what was put is deleted and counts as none.
         """
-        found: list[np.ndarray | None] = [None] * len(digests)
+        found: list[bytes | None] = [None] * len(digests)
         with self._troubles() as db:
             if db is None:
                 return found
@@ -99,10 +101,10 @@ class Store:
                 row = db.execute(SELECT, (recipe, digest)).fetchone()
                 if row is None:
                     continue
-                entry, length, checksum, floats = row
-                stored = isinstance(floats, bytes) and length == len(floats)
-                if stored and checksum == _checksum(recipe, digest, floats):
-                    found[i] = np.frombuffer(floats, "<f4")
+                entry, length, checksum, content = row
+                stored = isinstance(content, bytes) and length == len(content)
+                if stored and checksum == _checksum(recipe, digest, content):
+                    found[i] = content
                     sound.append(entry)
                 else:
                     damaged.append((entry,))
@@ -114,18 +116,17 @@ class Store:
                     )
         return found
 
-    def put(self, recipe: str, digests: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Keep `embeddings` (n, f) float32; the first to come stays where there is one already."""
+    def put(self, recipe: str, digests: Sequence[bytes], contents: Iterable[Any]) -> None:
+        """Keep the bytes of `contents`; the first to come stays where there is one already."""
         with self._troubles() as db:
             if db is None:
                 return
             with _writing(db) as now:
-                for digest, embedding in zip(digests, embeddings, strict=True):
-                    floats = embedding.astype("<f4").tobytes()
+                for digest, content in zip(digests, map(bytes, contents), strict=True):
                     added = db.execute(INSERT_ENTRY, (recipe, digest, now))
                     if added.rowcount:
-                        checksum = _checksum(recipe, digest, floats)
-                        db.execute(INSERT_EMBEDDING, (added.lastrowid, len(floats), checksum, floats))
+                        checksum = _checksum(recipe, digest, content)
+                        db.execute(INSERT_CONTENT, (added.lastrowid, len(content), checksum, content))
                     while db.execute(SIZE).fetchone()[0] > self._limit:
                         if not db.execute(DELETE_OLDEST).rowcount:
                             break
@@ -187,10 +188,11 @@ def _writing(db: sqlite3.Connection) -> Iterator[int]:
         yield db.execute("select ifnull(max(used), 0) + 1 from entry").fetchone()[0]
 
 
-def _checksum(recipe: str, digest: bytes, floats: bytes) -> bytes:
+def _checksum(recipe: str, digest: bytes, content: bytes) -> bytes:
     # The lengths make the parts' borders unmistakable.
-    head = f"{recipe} {len(digest)} {len(floats)} ".encode()
-    return hashlib.sha256(head + digest + floats).digest()
+    total = hashlib.sha256(f"{recipe} {len(digest)} {len(content)} ".encode() + digest)
+    total.update(content)
+    return total.digest()
 
 
 @cache
@@ -219,10 +221,11 @@ def cached(
     missing: dict[bytes, list[int]] = {}
     for start in range(0, len(digests), LOOKUPS):
         block = digests[start : start + LOOKUPS]
-        for i, embedding in enumerate(store.get(recipe, block), start):
-            if embedding is None:
+        for i, content in enumerate(store.get(recipe, block), start):
+            if content is None:
                 missing.setdefault(digests[i], []).append(i)
                 continue
+            embedding = np.frombuffer(content, "<f4")
             if embeddings is None:
                 embeddings = np.empty((len(digests), len(embedding)), np.float32)
             embeddings[i] = embedding
@@ -232,7 +235,7 @@ def cached(
         for start in range(0, len(lacking), BATCHES * batch):
             chunk = lacking[start : start + BATCHES * batch]
             computed = compute(pixels[[missing[digest][0] for digest in chunk]], None)
-            store.put(recipe, chunk, computed)
+            store.put(recipe, chunk, computed.astype("<f4"))
             if embeddings is None:
                 embeddings = np.empty((len(digests), computed.shape[1]), np.float32)
             for digest, embedding in zip(chunk, computed, strict=True):

@@ -13,13 +13,16 @@ import json
 import logging
 import os
 import platform
+import signal
 import sqlite3
 import subprocess
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +38,43 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "ml
 
 
 class Log:
-    """What a training tells while it runs."""
+    """What a training tells while it runs; it does not wait for MLflow.
 
-    def __init__(self, client: Any, run_id: str) -> None:
-        self._client = client
-        self._run_id = run_id
+    Raises what went wrong in MLflow, at the next call after it.
+    """
+
+    def __init__(self, values: Connection, answer: Connection) -> None:
+        self._values, self._answer = values, answer
         self.seconds_before = 0.0  # what a training took before it was interrupted
 
     def step(self, step: int, values: dict[str, float]) -> None:
         """Values of an epoch, or of a penalty for the ridge head."""
-        _log_metrics(self._client, self._run_id, values, step)
+        self._tell(values, step)
 
     def metrics(self, values: dict[str, float]) -> None:
         """Final values."""
-        _log_metrics(self._client, self._run_id, {f"final.{name}": value for name, value in values.items()})
+        self._tell({f"final.{name}": value for name, value in values.items()}, 0)
+
+    def _tell(self, values: dict[str, float], step: int) -> None:
+        if self._answer.poll():
+            raise _trouble(self._answer)
+        self._values.send((values, step))
+
+
+def prepare() -> None:
+    """Load MLflow and open its store; what follows then takes no time.
+
+    Raises `InputError` if the store cannot be used.
+    """
+    _store()
 
 
 @contextmanager
 def training(member: str, params: Params, key: str) -> Iterator[Log]:
     """A run "train <member>" that is open while the block runs; its status tells how that ended.
 
-    `key` is of all that decides the training: equal keys, equal results.
+    `key` is of all that decides the training: equal keys, equal results. A
+    process of its own writes to MLflow, which takes seconds to load.
     """
     chosen = {
         "split": params.split.model_dump(),
@@ -64,13 +83,71 @@ def training(member: str, params: Params, key: str) -> Iterator[Log]:
         "labels": params.labels.model_dump(),
         "network": member,
     }
-    client, experiment = _store()
     tags = {KIND: "training", "sabi.member": member, KEY: key, **_circumstances()}
     start = time.monotonic()
-    with _open_run(client, experiment, f"train {member}", tags, chosen) as run_id:
-        log = Log(client, run_id)
+    # One way each: what is in a pipe can be read after its writer has gone.
+    values, answer = Pipe(duplex=False), Pipe(duplex=False)
+    arguments = (*values, *answer, f"train {member}", tags, chosen)
+    recorder = get_context("fork").Process(target=_record, args=arguments)
+    recorder.start()
+    values[0].close()
+    answer[1].close()
+    log, ended = Log(values[1], answer[0]), ("FINISHED", None)
+    try:
         yield log
-        client.log_metric(run_id, "seconds", log.seconds_before + time.monotonic() - start)
+        log.step(0, {"seconds": log.seconds_before + time.monotonic() - start})
+    except BaseException as error:
+        ended = _status(error), reason(error)
+        raise
+    finally:
+        with suppress(BrokenPipeError):  # the answer says why
+            values[1].send(ended)
+        trouble = _trouble(answer[0])
+        recorder.join()
+        values[1].close()
+        answer[0].close()
+        if trouble and ended[0] == "FINISHED":
+            raise trouble
+
+
+def _trouble(answer: Connection) -> BaseException | None:
+    """What went wrong in the process that records; None, at its end, if nothing did."""
+    try:
+        return answer.recv()
+    except EOFError:
+        return RuntimeError("the process that records in MLflow was killed")
+
+
+def _record(
+    values: Connection,
+    others_values: Connection,
+    others_answer: Connection,
+    answer: Connection,
+    name: str,
+    tags: dict[str, str],
+    chosen: dict[str, Any],
+) -> None:
+    """Write a training's run: values as they come, then how it ended. To be run in a process of its own."""
+    others_values.close()  # were the training's end open here, its death would not be noticed
+    others_answer.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training tells of it
+    try:
+        client, experiment = _store()
+        run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+        _log_params(client, run_id, chosen)
+        try:
+            while isinstance((message := values.recv())[0], dict):
+                _log_metrics(client, run_id, *message)
+        except EOFError:
+            client.set_terminated(run_id, "KILLED")
+            return
+        status, error = message
+        if error:
+            _tag(client, run_id, ERROR, error)
+        client.set_terminated(run_id, status)
+        answer.send(None)
+    except Exception as error:
+        answer.send(error if isinstance(error, InputError) else RuntimeError(reason(error)))
 
 
 def training_seconds(key: str) -> float | None:

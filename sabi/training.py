@@ -235,7 +235,9 @@ def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[S
     def judged(outputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
         return tf.reduce_mean(loss(scores, outputs) * weights), tf.reduce_mean(mae(scores, outputs))
 
-    @tf.function
+    function = partial(tf.function, autograph=False, reduce_retracing=True)
+
+    @function
     def train(inputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             result = judged(model(inputs, training=True), scores, weights)
@@ -243,7 +245,7 @@ def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[S
         optimiser.apply(tape.gradient(result[0], variables), variables)
         return result
 
-    @tf.function
+    @function
     def measure(inputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
         return judged(model(inputs, training=False), scores, weights)
 

@@ -39,7 +39,6 @@ def main(params: Params) -> None:
         )
         measured |= dict(zip(rows.path, features, strict=True))
         if part == "train":
-            # The sheet first: TensorFlow, which both need, is better not loaded by many threads at once.
             draw_sheet(versions[0], rows, params).save(OUT / "copies.png")
             scores = add_copies(versions, rows.soft_score.to_numpy(float), params.augment)
             np.save(OUT / "train_scores.npy", scores)

@@ -2,6 +2,8 @@
 
 import base64
 import io
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import jinja2
@@ -29,8 +31,10 @@ def main(params: Params) -> None:
     intervals = read_json("data/evaluate/intervals.json")
     summary = read_json("data/split/summary.json")
     notes = what_to_note(params, summary)
-    page = render(params, metrics, intervals, summary, notes)
-    PAGE.write_text(page, encoding="utf-8")
+    with ProcessPoolExecutor(1, get_context("fork")) as beside:
+        page = beside.submit(render, params, metrics, intervals, summary, notes)
+        tracking.prepare()  # takes as long as the page
+        PAGE.write_text(page.result(), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
     results += [Path("metrics/ensemble.json"), Path("metrics/members.json")]

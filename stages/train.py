@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sabi import backbones, heads, members, tracking
-from sabi.determinism import fix_threads
+from sabi.determinism import fix_threads, share_threads
 from sabi.errors import InputError
 from sabi.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
 from sabi.handover import MANIFEST, MEMBERS, read_table, write_json, write_table
@@ -34,6 +34,8 @@ def main(name: str, params: Params) -> None:
     trained = description["mode"] != "frozen"
     if trained:
         fix_threads(params.train.threads)
+    elif params.train.head == "ridge":  # the dense head, one batch after another, wants all threads
+        share_threads(backbones.AT_ONCE)
     key = training_key(description, params)
     checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
 

@@ -1,6 +1,9 @@
 """Frozen networks: the same bits for any company, order and batch; weights from where they are said to be."""
 
+import io
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +149,14 @@ def test_the_registry_says_what_keras_says(name):
         constructor(include_top=False, weights=None, input_shape=(side, side, 3))
 
 
+def graph_of(content: bytes):
+    """TensorFlow's graph in what `forward.trace` gives."""
+    import tensorflow as tf
+
+    with np.load(io.BytesIO(content)) as kept:
+        return tf.compat.v1.GraphDef.FromString(kept["graph"].tobytes())
+
+
 APPROXIMATE = ("Rsqrt", "Reciprocal", "Inv", "FusedBatchNorm", "Xdivy")
 
 
@@ -160,7 +171,7 @@ def test_every_network_embeds_with_operations_that_every_processor_rounds_alike(
     assert embed(pixels[2:]).tobytes() == embeddings[2:].tobytes()
     # Random weights tell photographs apart; of own networks half the features are silent at first.
     assert np.isfinite(embeddings).all() and (embeddings.std(axis=0) > 0).mean() > 0.3
-    kinds = {operation.type for operation in embed._forward.get_concrete_function().graph.get_operations()}
+    kinds = {operation.op for operation in graph_of(embed._kept(backbones.FORWARD)).node}
     assert not [kind for kind in kinds if kind.startswith(APPROXIMATE)]
     assert kinds & {"Conv2D", "DepthwiseConv2dNative"}
 
@@ -193,11 +204,27 @@ def test_the_store_gives_the_bits_that_the_network_gives(folder, pixels):
     both = half(np.concatenate([more[:5], pixels, more[5:]]))
     assert both[5 : 5 + len(pixels)].tobytes() == computed.tobytes()
     assert half.reused == len(pixels)
+    assert "network" not in vars(half)  # its forward pass was kept
     # Another head, another seed of it: the same recipe. Other pooling: another.
     other = description | {"measured": True, "mode": "fine_tune"}
     assert members.embedder(other)(pixels).tobytes() == computed.tobytes()
     less = description | {"pooling": description["pooling"] | {"statistics": "mean"}}
     assert members.embedder(less)(pixels).shape[1] == computed.shape[1] // 2
+
+
+def test_a_kept_network_that_is_damaged_is_built_again(folder, pixels):
+    description = members.describe(NAME, params.load(ROOT / "params.yaml")) | {"size": SIZE}
+    computed = members.embedder(description)(pixels)
+    with closing(sqlite3.connect(folder.parent / "embeddings.db")) as db, db:
+        largest = "entry = (select entry from kept order by length desc limit 1)"
+        db.execute(f"update kept set content = content || x'00', length = length + 1 where {largest}")
+        db.execute("delete from entry where length(digest) = 32")  # the photographs'
+    again = members.embedder(description)
+    assert again(pixels).tobytes() == computed.tobytes()
+    assert "network" in vars(again) and again.reused == 0
+    more = calibration_batch(SIZE, 3, seed=6)
+    whole = members.embedder(description)
+    assert whole(more).shape == (3, computed.shape[1]) and "network" not in vars(whole)
 
 
 def test_each_network_gets_its_own_preprocessing(pixels):

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def train(member: str, key: str, **final: float) -> str:
     """Record a training; the id of its run."""
     with tracking.training(member, PARAMS, key) as log:
         log.metrics(final)
-        return log._run_id
+    return runs(Path.cwd())[0].info.run_id
 
 
 def as_experiment(monkeypatch, name: str) -> None:
@@ -89,6 +90,8 @@ def as_experiment(monkeypatch, name: str) -> None:
 
 def test_a_training_tells_its_parameters_steps_and_end(root):
     with tracking.training("mobilenet", PARAMS, "key") as log:
+        while not runs(root):  # it is made beside the training
+            time.sleep(0.05)
         assert [run.info.status for run in runs(root)] == ["RUNNING"]
         for step, error in enumerate([0.9, 0.6, 0.7]):
             log.step(step, {"validation_mae": error})
@@ -158,6 +161,26 @@ def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(roo
     assert run.info.end_time is not None
     assert run.data.tags["sabi.error"] == told
     assert run.data.metrics == {"loss": 1.0}
+
+
+def test_a_training_that_is_killed_is_not_left_running(root):
+    code = """
+import os, signal, time
+from sabi import tracking
+from tests.test_tracking import PARAMS, runs
+with tracking.training("mobilenet", PARAMS, "key") as log:
+    log.step(0, {"loss": 1.0})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.run([sys.executable, "-c", code], env=environment)
+    assert process.returncode == -signal.SIGKILL
+    for _ in range(200):
+        if [run.info.status for run in runs(root)] == ["KILLED"]:
+            break
+        time.sleep(0.1)
+    [run] = runs(root)
+    assert (run.info.status, run.data.metrics) == ("KILLED", {"loss": 1.0})
 
 
 def test_a_result_is_recorded_with_metrics_parameters_and_report(root):
@@ -351,8 +374,10 @@ BROKEN = {
 def test_a_store_that_cannot_be_used_is_told_in_one_line(root, monkeypatch, uri):
     uri = uri.format(root=root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(InputError) as caught, tracking.training("mobilenet", PARAMS, "key"):
-        pytest.fail("the training ran without a store")
+    with pytest.raises(InputError) as caught, tracking.training("mobilenet", PARAMS, "key") as log:
+        while True:
+            log.step(0, {"loss": 1.0})
+            time.sleep(0.05)
     assert uri in str(caught.value)
     assert "MLFLOW_TRACKING_URI" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -406,8 +431,8 @@ def test_twelve_experiments_four_at_once_lose_nothing_in_a_fresh_store(
     if store == "on a server":
         uri = request.getfixturevalue("server")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.map(experiment, range(12), chunksize=1) == [True] * 12
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(experiment, range(12))) == [True] * 12
     printed = capfd.readouterr()
     assert (printed.err, "View run" in printed.out) == ("", store == "on a server")
     there = MlflowClient(uri)
