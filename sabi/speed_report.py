@@ -16,7 +16,7 @@ def table(record: dict[str, Any]) -> str:
     """The parts of the record that there are, as Markdown."""
     kind = record["machine"]
     lines = [f"{kind['processor']}, {kind['cores']} cores, {kind['memory_gib']} GiB of memory.", ""]
-    texts = {"cases": _cases, "throughput": _throughput, "growth": _growth, "start": _start}
+    texts = {"cases": _cases, "large": _cases, "throughput": _throughput, "growth": _growth, "start": _start}
     for part, text in texts.items():
         if part in record:
             lines += [*text(record[part], record["work"]), ""]
@@ -29,7 +29,7 @@ def _cases(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
         numbers = f"{case['ours_seconds']:.1f} | {case['wiki_seconds']:.1f} | {case['ratio']:.1f}"
         rows.append(f"| {case['title']} | {numbers} | {case['wished'] or ''} |")
     return [
-        f"{part['photographs']} drawings, {work['side']} pixels a side, {work['epochs']} epochs:",
+        f"{part['photographs']} drawings, {part['side']} pixels a side, {work['epochs']} epochs:",
         "",
         "| case | sabi, s | the wiki's method, s | times faster | wished |",
         "|---|---|---|---|---|",
@@ -99,6 +99,7 @@ def plot(record: dict[str, Any]) -> bytes:
 
     pictures: dict[str, Callable] = {
         "cases": _draw_cases,
+        "large": _draw_cases,
         "growth": _draw_growth,
         "throughput": _draw_throughput,
     }
@@ -130,7 +131,7 @@ def _draw_cases(axes: Any, part: dict[str, Any]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(1, axes.get_xlim()[1] * 4)  # room for the ratios
     axes.set_yticks(places, [case["title"].replace(", ", ",\n") for case in cases])
-    axes.set_xlabel("seconds")
+    axes.set_xlabel(f"seconds, {part['side']} pixels a side")
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False)
 
 

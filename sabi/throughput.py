@@ -2,8 +2,9 @@
 
 `python -m sabi.throughput side rounds file.json`, for `sabi/bench.py`: a process
 of its own, so that nothing else it has loaded takes part. Everything is
-measured under sabi's settings (`sabi/determinism.py`), other engines too, and
-in turns (A B A B), so that a busy spell of the machine falls on all.
+measured under sabi's settings (`sabi/determinism.py`), other engines too, each
+with all cores, and in turns (A B A B), so that a busy spell of the machine
+falls on all.
 """
 
 import sys
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any
 
@@ -18,12 +21,14 @@ import numpy as np
 from tqdm import tqdm
 
 from sabi import backbones, heads, training
+from sabi.determinism import share_threads
 from sabi.handover import write_json
 from sabi.networks import NETWORKS, STANDARD
 from sabi.params import Params, Pooling, load
 from sabi.sample import calibration_batch
 
 PHOTOGRAPHS = 128  # embedded in one turn
+BATCH = 32  # of the other engines, Keras's own
 MATRIX = 2048  # side of the matrices whose product is the machine's rate of arithmetic
 ADDED = 2**26  # floats whose addition is its rate of memory, far more than its caches hold
 FEATURES, STEPS = 1280, 32  # EfficientNetV2S's last block; steps a measured epoch of the head
@@ -79,22 +84,44 @@ def multiplication(side: int) -> Callable[[], Any]:
 
 
 def engines(name: str, side: int, batch: int) -> tuple[dict[str, Callable[[np.ndarray], Any]], Any]:
-    """By engine, a function that embeds (n, side, side, 3) uint8 with a network; and Keras's model of it."""
+    """By engine, a function that embeds (n, side, side, 3) uint8 with a network; and Keras's model of it.
+
+    `batch` is sabi's; the others have `BATCH`.
+    """
     import keras
 
-    network = backbones.build(name, side, "random", 0)
     constructor = getattr(keras.applications, NETWORKS[name].architecture)
     plain = constructor(include_top=False, weights=None, input_shape=(side, side, 3))
-    plain.set_weights(network.get_weights())
+    plain.set_weights(backbones.build(name, side, "random", 0).get_weights())
     model = backbones.pooled(plain, POOLING)[0]
     runs = {
-        "sabi": backbones.Embedder(name, lambda: network, POOLING, batch),
-        "Keras predict": lambda pixels: model.predict(backbones.preprocess(name, pixels), batch, verbose=0),
+        "sabi": sabi(name, side, batch),
+        "Keras predict": lambda pixels: model.predict(backbones.preprocess(name, pixels), BATCH, verbose=0),
     }
     if find_spec("openvino"):
-        infer = openvino(model, batch)
+        infer = openvino(model, BATCH)
         runs["OpenVINO"] = lambda pixels: infer(backbones.preprocess(name, pixels))
     return runs, model
+
+
+def sabi(name: str, side: int, batch: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The pipeline's embedder, in a process of its own: it shares TensorFlow's threads out otherwise."""
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=_embed, args=(there, name, side, batch), daemon=True).start()
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        here.send(pixels)
+        return here.recv()
+
+    return run
+
+
+def _embed(connection: Connection, name: str, side: int, batch: int) -> None:
+    share_threads(backbones.AT_ONCE)
+    embed = backbones.Embedder(name, lambda: backbones.build(name, side, "random", 0), POOLING, batch)
+    while True:
+        connection.send(embed(connection.recv()))
 
 
 def networks(side: int, rounds: int, batch: int) -> dict[str, dict[str, Any]]:
@@ -114,7 +141,10 @@ def networks(side: int, rounds: int, batch: int) -> dict[str, dict[str, Any]]:
 
 
 def openvino(model: Any, batch: int) -> Callable[[np.ndarray], Any]:
-    """`model` in OpenVINO, float32, as a function of (n, side, side, 3) float32, n a multiple of `batch`."""
+    """`model` in OpenVINO, float32, as a function of (n, side, side, 3) float32, n a multiple of `batch`.
+
+    As many batches at once as OpenVINO finds best.
+    """
     import openvino as ov
     import tensorflow as tf
 
@@ -124,9 +154,16 @@ def openvino(model: Any, batch: int) -> Callable[[np.ndarray], Any]:
     compiled = ov.compile_model(
         ov.convert_model(traced, example_input=tf.zeros(spec.shape)),
         "CPU",
-        {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"},
+        {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"},
     )
-    return lambda rows: [compiled(rows[start : start + batch]) for start in range(0, len(rows), batch)]
+    queue = ov.AsyncInferQueue(compiled)
+
+    def run(rows: np.ndarray) -> None:
+        for start in range(0, len(rows), batch):
+            queue.start_async(rows[start : start + batch])
+        queue.wait_all()
+
+    return run
 
 
 def head(rounds: int, params: Params) -> dict[str, float]:

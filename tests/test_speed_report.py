@@ -17,6 +17,7 @@ RECORD = {
     "machine": {"processor": "A processor", "cores": 2, "memory_gib": 8},
     "work": {"side": 128, "epochs": 30},
     "cases": {
+        "side": 128,
         "photographs": 540,
         "ours_peak_mib": 1000,
         "wiki_peak_mib": 3000,
@@ -35,6 +36,22 @@ RECORD = {
                 "wiki_seconds": 625.0,
                 "ratio": 15.63,
                 "wished": None,
+            },
+        },
+    },
+    "large": {
+        "side": 224,
+        "photographs": 540,
+        "ours_peak_mib": 1100,
+        "wiki_peak_mib": 3100,
+        "unchanged_seconds": 4.0,
+        "cases": {
+            "nothing": {
+                "title": "everything from nothing",
+                "ours_seconds": 100.0,
+                "wiki_seconds": 2000.0,
+                "ratio": 20.0,
+                "wished": 12,
             },
         },
     },
@@ -62,6 +79,8 @@ def test_every_figure_is_in_the_table():
     lines = table(RECORD).splitlines()
     assert lines[0] == "A processor, 2 cores, 8 GiB of memory."
     assert "| everything from nothing | 50.0 | 625.0 | 12.5 | 12 |" in lines
+    assert "540 drawings, 224 pixels a side, 30 epochs:" in lines
+    assert "| everything from nothing | 100.0 | 2000.0 | 20.0 | 12 |" in lines
     assert "| by default | 40.0 | 625.0 | 15.6 |  |" in lines
     # 40 photographs of 1 GFLOP at 100 GFLOP/s; an engine that did not run there stays empty.
     assert "| densenet | 1.00 | 40 |  | 40% |" in lines
@@ -72,7 +91,7 @@ def test_every_figure_is_in_the_table():
     assert "1.2 s at most (`report`), of all 2 together 2.0 s" in text
 
 
-@pytest.mark.parametrize("missing", ["cases", "throughput", "growth", "start"])
+@pytest.mark.parametrize("missing", ["cases", "large", "throughput", "growth", "start"])
 def test_a_part_that_was_not_measured_is_left_out(missing):
     whole = copy.deepcopy(RECORD)
     del whole[missing]
