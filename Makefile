@@ -41,7 +41,7 @@ $(READY): requirements.lock
 	touch $(READY)
 
 .PHONY: clean-cache
-clean-cache: ## Forget all stored embeddings and interrupted trainings; they are computed again
+clean-cache: ## Forget all stored embeddings, networks and interrupted trainings; they are made again
 	rm -rf embeddings.db* checkpoints
 
 .PHONY: compare

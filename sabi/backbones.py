@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sabi import forward
-from sabi.determinism import seed_tensorflow
+from sabi.determinism import THREADS, seed_tensorflow
 from sabi.errors import InputError
 from sabi.networks import NETWORKS, Application, Own
 from sabi.params import Pooling
@@ -24,7 +24,6 @@ from sabi.store import Store, cached
 CALIBRATION_PHOTOGRAPHS = 32
 # The store's keys for what is known of a network itself; no photograph's digest is so short.
 ABOUT, FORWARD = b"about", b"forward"
-AT_ONCE = 2  # batches that are embedded at the same time
 # What decides the weights and the forward pass of a network, beside its description.
 CODE = ("backbones", "cnns", "determinism", "forward", "networks", "normalisation", "sample")
 
@@ -182,8 +181,10 @@ class Embedder:
     """Turns photographs into embeddings; looks them up in the store first, if it has a `recipe`.
 
     The network is built by `make` only where neither the photographs'
-    embeddings nor the network's forward pass are in the store. It is fed in
-    full batches, some at once.
+    embeddings nor the network's forward pass are in the store; without a recipe,
+    always. Its weights are those it has when it embeds for the first time. It is
+    fed in full batches, one on each thread, which is faster than all threads on
+    one batch if TensorFlow has no more than one a batch (`fix_threads(1)`).
     """
 
     def __init__(
@@ -231,15 +232,14 @@ class Embedder:
 
     def _kept(self, what: bytes) -> bytes:
         """What is to be known of the network, or its forward pass; from the store if it is there."""
-        make = {ABOUT: self._described, FORWARD: self._traced}
+        make = {ABOUT: self._described, FORWARD: self._traced}[what]
         if self._recipe is None:
-            return make[what]()
+            return make()
         with Store() as store:
             kept = store.get(self._recipe, [what])[0]
             if kept is None:
-                made = {each: function() for each, function in make.items()}
-                store.put(self._recipe, list(made), made.values())
-                kept = made[what]
+                kept = make()
+                store.put(self._recipe, [what], [kept])
         return kept
 
     def _described(self) -> bytes:
@@ -253,7 +253,7 @@ class Embedder:
     def _compute(self, pixels: np.ndarray, label: str | None) -> np.ndarray:
         run = self._forward  # loaded before there are threads
         return in_batches(
-            lambda chunk: run(preprocess(self._name, chunk)), pixels, self._batch, label, AT_ONCE
+            lambda chunk: run(preprocess(self._name, chunk)), pixels, self._batch, label, THREADS
         )
 
     def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:

@@ -3,9 +3,9 @@
 The same program gives other last bits with another instruction set, another
 number of BLAS threads, or a GPU. `pin_environment` fixes these for the whole
 process; `sabi/__init__.py` calls it, so whatever imports the package, and
-every stage does before all else, is pinned. The number of threads TensorFlow
-uses (`TF_NUM_INTRAOP_THREADS`) stays the user's: with oneDNN the networks
-give the same bits for any.
+every stage does before all else, is pinned. How many threads TensorFlow's work
+is spread over (`TF_NUM_INTRAOP_THREADS`) stays the user's: with oneDNN the
+networks give the same bits for any.
 """
 
 import os
@@ -39,6 +39,10 @@ PINNED = {
     # TensorFlow would complain that the GPU hidden above is not there.
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+
+
+# That the machine or, by TF_NUM_INTRAOP_THREADS, the user gives TensorFlow.
+THREADS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or len(os.sched_getaffinity(0))
 
 
 def pin_environment() -> None:
@@ -79,15 +83,6 @@ def fix_threads(count: int) -> None:
     another number of threads.
     """
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
-
-
-def share_threads(parts: int) -> None:
-    """Let each of `parts` computations at once have its share of TensorFlow's threads; before it loads.
-
-    One batch on every thread leaves some idle: that is slower than a batch each.
-    """
-    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or len(os.sched_getaffinity(0)))
-    fix_threads(max(1, threads // parts))
 
 
 def pin_tensorflow() -> None:

@@ -2,15 +2,14 @@
 
 import sys
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 
 from sabi.imports import without
 from sabi.params import Projection
+from sabi.processes import beside
 
 COMPONENTS = 50
 
@@ -23,8 +22,8 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     principal components. Of more than `params.photographs` rows an even
     choice is shown; `row` tells which.
     """
-    with ProcessPoolExecutor(1, get_context("fork")) as beside:
-        beside.submit(_load_umap)  # longer than finding the components
+    with beside() as other:
+        loaded = other.submit(_load_umap)  # takes longer than finding the components
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
 
@@ -32,9 +31,10 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
         chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
         joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
         components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
-        umap = beside.submit(_umap, components, params.seed)
+        umap = other.submit(_umap, components, params.seed)
         perplexity = min(30, (len(chosen) - 1) / 3)
         tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
+        loaded.result()
         planes = {"pca": components[:, :2], "tsne": tsne, "umap": umap.result()}
     columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
     return pd.DataFrame({"row": chosen, **columns})
@@ -49,9 +49,9 @@ def _standardised(member: np.ndarray) -> np.ndarray:
 
 def _umap(components: np.ndarray, seed: int) -> np.ndarray:
     neighbours = min(15, len(components) - 1)
-    with without("tensorflow"), warnings.catch_warnings(action="ignore"):
-        from umap import UMAP
+    from umap import UMAP
 
+    with warnings.catch_warnings(action="ignore"):
         # A seed makes UMAP run on one thread, in one order.
         return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
 

@@ -9,7 +9,8 @@ falls on all.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -21,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sabi import backbones, heads, training
-from sabi.determinism import share_threads
+from sabi.determinism import fix_threads
 from sabi.handover import write_json
 from sabi.networks import NETWORKS, STANDARD
 from sabi.params import Params, Pooling, load
@@ -83,11 +84,8 @@ def multiplication(side: int) -> Callable[[], Any]:
     return tf.function(lambda: tf.reduce_sum(matrices[0] @ matrices[1]))
 
 
-def engines(name: str, side: int, batch: int) -> tuple[dict[str, Callable[[np.ndarray], Any]], Any]:
-    """By engine, a function that embeds (n, side, side, 3) uint8 with a network; and Keras's model of it.
-
-    `batch` is sabi's; the others have `BATCH`.
-    """
+def engines(name: str, side: int) -> tuple[dict[str, Callable[[np.ndarray], Any]], Any]:
+    """By engine, a function that embeds (n, side, side, 3) uint8 with a network; and Keras's model of it."""
     import keras
 
     constructor = getattr(keras.applications, NETWORKS[name].architecture)
@@ -95,8 +93,7 @@ def engines(name: str, side: int, batch: int) -> tuple[dict[str, Callable[[np.nd
     plain.set_weights(backbones.build(name, side, "random", 0).get_weights())
     model = backbones.pooled(plain, POOLING)[0]
     runs = {
-        "sabi": sabi(name, side, batch),
-        "Keras predict": lambda pixels: model.predict(backbones.preprocess(name, pixels), BATCH, verbose=0),
+        "Keras predict": lambda pixels: model.predict(backbones.preprocess(name, pixels), BATCH, verbose=0)
     }
     if find_spec("openvino"):
         infer = openvino(model, BATCH)
@@ -104,24 +101,32 @@ def engines(name: str, side: int, batch: int) -> tuple[dict[str, Callable[[np.nd
     return runs, model
 
 
-def sabi(name: str, side: int, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The pipeline's embedder, in a process of its own: it shares TensorFlow's threads out otherwise."""
+@contextmanager
+def embedder_apart(name: str, side: int, batch: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """The pipeline's embedder in a process of its own, whose TensorFlow has one thread a batch."""
     context = get_context("spawn")
     here, there = context.Pipe()
-    context.Process(target=_embed, args=(there, name, side, batch), daemon=True).start()
+    process = context.Process(target=_embed, args=(there, name, side, batch))
+    process.start()
+    there.close()
 
     def run(pixels: np.ndarray) -> np.ndarray:
         here.send(pixels)
         return here.recv()
 
-    return run
+    try:
+        yield run
+    finally:
+        here.close()
+        process.join()
 
 
-def _embed(connection: Connection, name: str, side: int, batch: int) -> None:
-    share_threads(backbones.AT_ONCE)
+def _embed(there: Connection, name: str, side: int, batch: int) -> None:
+    fix_threads(1)
     embed = backbones.Embedder(name, lambda: backbones.build(name, side, "random", 0), POOLING, batch)
-    while True:
-        connection.send(embed(connection.recv()))
+    with suppress(EOFError):  # until the other end is closed
+        while True:
+            there.send(embed(there.recv()))
 
 
 def networks(side: int, rounds: int, batch: int) -> dict[str, dict[str, Any]]:
@@ -129,9 +134,11 @@ def networks(side: int, rounds: int, batch: int) -> dict[str, dict[str, Any]]:
     pixels = np.concatenate([calibration_batch(side, 32, seed) for seed in range(PHOTOGRAPHS // 32)])
     measured = {}
     for name in STANDARD:
-        runs, model = engines(name, side, batch)
-        works = {engine: partial(run, pixels) for engine, run in runs.items()}
-        seconds = in_turns(works | {"product": multiplication(MATRIX)}, rounds, name)
+        runs, model = engines(name, side)
+        with embedder_apart(name, side, batch) as embed:
+            runs = {"sabi": embed} | runs
+            works = {engine: partial(run, pixels) for engine, run in runs.items()}
+            seconds = in_turns(works | {"product": multiplication(MATRIX)}, rounds, name)
         measured[name] = {
             "gflop": gflop(model),
             "product_gflop_per_second": 2 * MATRIX**3 / 1e9 / seconds["product"],

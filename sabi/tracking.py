@@ -26,6 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from sabi.determinism import THREADS
 from sabi.errors import InputError
 from sabi.params import Params
 from sabi.repository import repository_root
@@ -56,9 +57,11 @@ class Log:
         self._tell({f"final.{name}": value for name, value in values.items()}, 0)
 
     def _tell(self, values: dict[str, float], step: int) -> None:
-        if self._answer.poll():
-            raise _trouble(self._answer)
-        self._values.send((values, step))
+        with suppress(BrokenPipeError):
+            if not self._answer.poll():
+                self._values.send((values, step, _now()))
+                return
+        raise _trouble(self._answer)
 
 
 def prepare() -> None:
@@ -134,6 +137,10 @@ def _record(
     try:
         client, experiment = _store()
         run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+    except Exception as error:
+        answer.send(error if isinstance(error, InputError) else RuntimeError(reason(error)))
+        return
+    try:
         _log_params(client, run_id, chosen)
         try:
             while isinstance((message := values.recv())[0], dict):
@@ -147,7 +154,10 @@ def _record(
         client.set_terminated(run_id, status)
         answer.send(None)
     except Exception as error:
-        answer.send(error if isinstance(error, InputError) else RuntimeError(reason(error)))
+        with suppress(Exception):  # the store may be what fails
+            _tag(client, run_id, ERROR, reason(error))
+            client.set_terminated(run_id, "FAILED")
+        answer.send(RuntimeError(f"MLflow: {reason(error)}"))
 
 
 def training_seconds(key: str) -> float | None:
@@ -212,7 +222,7 @@ def record_result(
     tags = {KIND: "result", FINGERPRINT: fingerprint, "members": ",".join(trained), **here}
     tags |= {f"training.{member}": run.info.run_id for member, run in known.items()}
     with _open_run(client, experiment, _name(), tags, params.model_dump()) as run_id:
-        _log_metrics(client, run_id, values)
+        _log_metrics(client, run_id, values, 0, _now())
         for artifact in artifacts:
             client.log_artifact(run_id, str(artifact))
         for run in known.values():
@@ -320,11 +330,15 @@ def _log_params(client: Any, run_id: str, chosen: dict[str, Any]) -> None:
         client.log_batch(run_id, params=every[start : start + 100])
 
 
-def _log_metrics(client: Any, run_id: str, values: dict[str, float], step: int = 0) -> None:
+def _log_metrics(client: Any, run_id: str, values: dict[str, float], step: int, time: int) -> None:
     from mlflow.entities import Metric
 
-    now = time.time_ns() // 1_000_000
-    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+    client.log_batch(run_id, metrics=[Metric(name, value, time, step) for name, value in values.items()])
+
+
+def _now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return time.time_ns() // 1_000_000
 
 
 def _tag(client: Any, run_id: str, name: str, value: str) -> None:
@@ -365,7 +379,7 @@ def _circumstances() -> dict[str, str]:
     tags = {
         "mlflow.source.git.commit": git("rev-parse", "HEAD"),
         "git.uncommitted": str(bool(git("status", "--porcelain", "--untracked-files=no"))),
-        "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", str(os.cpu_count())),
+        "threads": str(THREADS),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "processor": processor(),

@@ -235,7 +235,11 @@ def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[S
     def judged(outputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
         return tf.reduce_mean(loss(scores, outputs) * weights), tf.reduce_mean(mae(scores, outputs))
 
-    function = partial(tf.function, autograph=False, reduce_retracing=True)
+    # Of batches of any size one graph, so that it does not depend on which came first.
+    every = tuple(tf.TensorSpec(tensor.shape, tf.float32) for tensor in model.inputs)
+    inputs = every if len(every) > 1 else every[0]
+    signature = [inputs, tf.TensorSpec((None, 1), tf.float32), tf.TensorSpec((None,), tf.float32)]
+    function = partial(tf.function, autograph=False, input_signature=signature)
 
     @function
     def train(inputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:

@@ -9,10 +9,10 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from sabi import backbones, correction, ensembling, labels, members
+from sabi import correction, ensembling, labels, members
 from sabi.binning import to_grades, tune_thresholds
 from sabi.correction import Rule
-from sabi.determinism import share_threads
+from sabi.determinism import fix_threads
 from sabi.handover import MANIFEST, MEMBERS, read_json, read_table, write_json, write_table
 from sabi.measuring import FEATURES, in_millimetres, measure
 from sabi.params import Params
@@ -106,7 +106,7 @@ def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bo
 
     Writes `unlabelled.csv` (path, score, grade) and `unlabelled_rejected.csv` (path, reason).
     """
-    share_threads(backbones.AT_ONCE)
+    fix_threads(1)  # for each of the batches that are embedded at once
     ensemble = read_json("data/ensemble/ensemble.json")
     models = [read_json(MEMBERS / member / "model.json") for member in ensemble["weights"]]
     wanted = rule is not None or any(model["measured"] for model in models)

@@ -2,8 +2,6 @@
 
 import base64
 import io
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import jinja2
@@ -17,6 +15,7 @@ from sabi.grades import Grades
 from sabi.handover import MANIFEST, MEMBERS, REJECTED, read_json, read_table
 from sabi.params import Params
 from sabi.partition import PARTITIONS
+from sabi.processes import beside
 from sabi.stage import run
 
 PAGE = Path("report.html")
@@ -31,10 +30,12 @@ def main(params: Params) -> None:
     intervals = read_json("data/evaluate/intervals.json")
     summary = read_json("data/split/summary.json")
     notes = what_to_note(params, summary)
-    with ProcessPoolExecutor(1, get_context("fork")) as beside:
-        page = beside.submit(render, params, metrics, intervals, summary, notes)
-        tracking.prepare()  # takes as long as the page
-        PAGE.write_text(page.result(), encoding="utf-8")
+    with beside() as other:
+        page = other.submit(render, params, metrics, intervals, summary, notes)
+        try:
+            tracking.prepare()  # takes as long as the page
+        finally:
+            PAGE.write_text(page.result(), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
     results += [Path("metrics/ensemble.json"), Path("metrics/members.json")]

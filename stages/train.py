@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sabi import backbones, heads, members, tracking
-from sabi.determinism import fix_threads, share_threads
+from sabi.determinism import fix_threads
 from sabi.errors import InputError
 from sabi.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
 from sabi.handover import MANIFEST, MEMBERS, read_table, write_json, write_table
@@ -35,11 +35,12 @@ def main(name: str, params: Params) -> None:
     if trained:
         fix_threads(params.train.threads)
     elif params.train.head == "ridge":  # the dense head, one batch after another, wants all threads
-        share_threads(backbones.AT_ONCE)
+        fix_threads(1)  # for each of the batches that are embedded at once
     key = training_key(description, params)
-    checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
 
     with tracking.training(name, params, key) as log:
+        # After MLflow's process has begun, which would else hold the checkpoint's lock, too.
+        checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
         embed = members.embedder(description)
         network = embed.network if trained else None
         if trained:

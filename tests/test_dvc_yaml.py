@@ -16,7 +16,7 @@ STAGES = {name: stage.get("do", stage) for name, stage in FILE["stages"].items()
 # They check, announce, record and remember; no output depends on them.
 NO_OUTPUT = {"sabi/__init__.py", "sabi/errors.py", "sabi/params.py", "sabi/stage.py", "sabi/tracking.py"}
 RULE = ("better:", "tolerated:", "significant:")
-NO_OUTPUT |= {"sabi/imports.py", "sabi/repository.py", "sabi/store.py"}
+NO_OUTPUT |= {"sabi/imports.py", "sabi/processes.py", "sabi/repository.py", "sabi/store.py"}
 
 
 def script(stage: str) -> Path:

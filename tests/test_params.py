@@ -1,6 +1,7 @@
 """Every mistake in params.yaml is told in one line that names the value."""
 
 import copy
+import pickle
 import re
 from pathlib import Path
 from types import NoneType, UnionType
@@ -516,3 +517,8 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + SHIPPED.read_bytes().replace(b"\n", b"\r\n"))
     assert load(file) == load(SHIPPED)
+
+
+def test_parameters_reach_another_process_as_they_are():
+    chosen = load(SHIPPED)
+    assert pickle.loads(pickle.dumps(chosen)) == chosen

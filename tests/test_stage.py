@@ -209,3 +209,10 @@ def test_file_names_that_are_not_utf8_stop_a_stage_with_the_way_out(tmp_path):
     ended = python("-c", code, folder=tmp_path)
     check_one_line(ended)
     assert "run `export PYTHONUTF8=1` first" in ended.stderr
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("0", None), ("", None)])
+def test_threads_are_those_wished_for_or_the_cores_that_may_be_used(wanted, threads):
+    code = "import sabi; from sabi.determinism import THREADS; print(THREADS)"
+    printed = python("-c", code, TF_NUM_INTRAOP_THREADS=wanted).stdout
+    assert int(printed) == (threads or len(os.sched_getaffinity(0)))

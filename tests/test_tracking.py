@@ -163,6 +163,22 @@ def test_a_training_that_does_not_end_well_tells_why_and_passes_the_error_on(roo
     assert run.data.metrics == {"loss": 1.0}
 
 
+def test_a_training_whose_recording_fails_stops_and_is_not_left_running(root, monkeypatch):
+    def refuse(*_):
+        raise ValueError("the disk is full")
+
+    monkeypatch.setattr(tracking, "_log_metrics", refuse)
+    with (
+        pytest.raises(RuntimeError, match="MLflow: ValueError: the disk is full"),
+        tracking.training("mobilenet", PARAMS, "key") as log,
+    ):
+        while True:
+            log.step(0, {"loss": 1.0})
+            time.sleep(0.05)
+    [run] = runs(root)
+    assert (run.info.status, run.data.tags["sabi.error"]) == ("FAILED", "ValueError: the disk is full")
+
+
 def test_a_training_that_is_killed_is_not_left_running(root):
     code = """
 import os, signal, time
