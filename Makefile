@@ -58,7 +58,7 @@ survey: $(READY) data ## Measure every option on the sample and renew the README
 	python -m sabi.survey
 
 .PHONY: bench
-bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (half an hour)
+bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (40 minutes)
 	python -m sabi.bench
 
 .PHONY: mlflow

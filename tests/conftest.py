@@ -24,6 +24,9 @@ FIRST = (
     "test_story",
     "test_tracking",
     "test_bench",
+    "test_training",
+    "test_stage",
+    "test_team",
 )
 # Side 32 and few photographs: a whole run in a minute or two.
 TINY = {
