@@ -23,6 +23,7 @@ from sabi.training import Checkpoint
 
 AUGMENTED = Path("data/augment")
 METRICS = Path("metrics/train")
+AT_ONCE = 1024  # rows of embeddings.npy
 # What decides a training, beside what decides its backbone.
 CODE = (*backbones.CODE, "augmentation", "fitting", "grades", "heads", "ordinal", "partition", "training")
 
@@ -89,7 +90,7 @@ def main(name: str, params: Params) -> None:
     members.save(folder, made, head, network)
     write_table(curve, folder / "curve.csv")
     write_table(predictions, folder / "predictions.csv")
-    np.save(folder / "embeddings.npy", in_manifest_order(manifest, rows))
+    write_in_order(folder / "embeddings.npy", manifest, rows)
     write_json(metrics, METRICS / f"{name}.json")
     checkpoint.delete()
     print(f"{name}: {metrics}")
@@ -132,12 +133,20 @@ def training_key(description: dict[str, Any], params: Params) -> str:
     return backbones.fingerprint(decisive, CODE)
 
 
-def in_manifest_order(manifest: pd.DataFrame, rows: dict[str, np.ndarray]) -> np.ndarray:
-    """The features of all partitions, a row per row of the manifest."""
-    ordered = np.empty((len(manifest), rows["train"].shape[1]), np.float32)
-    for part, mine in rows.items():
-        ordered[(manifest.partition == part).to_numpy()] = mine
-    return ordered
+def write_in_order(file: Path, manifest: pd.DataFrame, rows: dict[str, np.ndarray]) -> None:
+    """Write the features of all partitions as an array, a row per row of the manifest.
+
+    Some at a time: a whole second copy would be the stage's largest.
+    """
+    shape = (len(manifest), rows["train"].shape[1])
+    places = manifest.groupby("partition").cumcount().to_numpy()
+    with file.open("wb") as stream:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, len(manifest), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            chosen = zip(manifest.partition[some], places[some], strict=True)
+            stream.write(np.stack([rows[part][place] for part, place in chosen]).tobytes())
 
 
 if __name__ == "__main__":
