@@ -16,12 +16,11 @@ repro: $(READY) data ## Run what has changed, print the metrics and where the re
 	dvc repro
 	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
 
-# Three workers keep two cores busy while one waits for a server or a lock.
 .PHONY: test
 test: $(READY) ## Lint and run every test
 	ruff check .
 	ruff format --check .
-	pytest -n 3 --dist loadfile --no-loadscope-reorder
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
