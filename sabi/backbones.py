@@ -3,20 +3,19 @@
 import hashlib
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from sabi import forward
 from sabi.determinism import THREADS, seed_tensorflow
 from sabi.errors import InputError
 from sabi.networks import NETWORKS, Application, Own
 from sabi.params import Pooling
+from sabi.photographs import map_threads
 from sabi.repository import repository_root
 from sabi.sample import calibration_batch
 from sabi.store import Store, cached
@@ -283,7 +282,4 @@ def in_batches(
         padded[: len(chunk)] = chunk
         return np.asarray(function(padded))[: len(chunk)]
 
-    starts = range(0, len(rows), batch)
-    with ThreadPoolExecutor(at_once) as pool:
-        bar = tqdm(pool.map(of, starts), desc=label, total=len(starts), disable=label is None, unit="batch")
-        return np.concatenate(list(bar))
+    return np.concatenate(map_threads(of, range(0, len(rows), batch), label, "batch", at_once))

@@ -1,12 +1,11 @@
 """How fast the pipeline is, beside the wiki's method: `python -m sabi.bench`.
 
 Measures the commit in fresh clones, on drawings made for it, one thing after
-another: the cases of `CASES` against `sabi/wiki_method.py`, on small and on
-larger pixels, how time and memory
-grow with the photographs, the networks beside other engines, the head beside
-its arithmetic (`sabi/throughput.py`), and what starting costs. Writes
-`metrics/bench.json`, a plot, and the README's tables. The machine should have
-nothing else to do.
+another: the cases of `CASES` against `sabi/wiki_method.py`, on small and, if
+asked for, on large photographs, how time and memory grow with their number,
+the networks beside other engines, the head beside its arithmetic
+(`sabi/throughput.py`), and what starting costs. Writes `metrics/bench.json`, a
+plot, and the README's tables. The machine should have nothing else to do.
 """
 
 import argparse

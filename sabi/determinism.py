@@ -41,8 +41,10 @@ PINNED = {
 }
 
 
-# That the machine or, by TF_NUM_INTRAOP_THREADS, the user gives TensorFlow.
-THREADS = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0) or len(os.sched_getaffinity(0))
+WISHED_THREADS = os.environ.get("TF_NUM_INTRAOP_THREADS") or "0"
+# That the user or, where none is wished for, the machine gives TensorFlow.
+THREADS = int(WISHED_THREADS) if WISHED_THREADS.isdecimal() else 0
+THREADS = THREADS or len(os.sched_getaffinity(0))
 
 
 def pin_environment() -> None:
@@ -61,7 +63,7 @@ def pin_environment() -> None:
 
 
 def check_machine() -> None:
-    """Raise `InputError` on a machine that cannot give the same bits, or reads names differently."""
+    """Raise `InputError` on a machine that cannot give the same bits, or is not set up to run anything."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
     if platform.machine() != "x86_64" or not {"avx2", "fma"} <= set(flags):
@@ -73,6 +75,11 @@ def check_machine() -> None:
         raise InputError(
             f"the locale's file names are {sys.getfilesystemencoding()}, not UTF-8; "
             "run `export PYTHONUTF8=1` first"
+        )
+    if not WISHED_THREADS.isdecimal():
+        raise InputError(
+            f"TF_NUM_INTRAOP_THREADS = {WISHED_THREADS!r}: not a number of threads; "
+            "set one, or unset it for one a core"
         )
 
 

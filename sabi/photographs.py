@@ -189,11 +189,20 @@ def prepared(image: Image.Image, size: int, mm_per_pixel: float | None, target: 
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=middle))
 
 
-def map_threads(function: Callable[[T], R], items: Iterable[T], label: str | None = None) -> list[R]:
-    """`[function(item) for item in items]` on all cores, order kept; `label` shows a progress bar."""
+# Each holds a whole photograph in memory, so not one for each of many cores.
+AT_ONCE = min(os.cpu_count() or 1, 4)
+
+
+def map_threads(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    label: str | None = None,
+    unit: str = "photo",
+    at_once: int = AT_ONCE,
+) -> list[R]:
+    """`[function(item) for item in items]` in `at_once` threads, order kept; `label` shows a progress bar."""
     items = list(items)
-    # Each holds a whole photograph in memory, so not one for each of many cores.
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         return list(
-            tqdm(pool.map(function, items), total=len(items), desc=label, disable=label is None, unit="photo")
+            tqdm(pool.map(function, items), total=len(items), desc=label, disable=label is None, unit=unit)
         )

@@ -235,7 +235,7 @@ def cached(
         for start in range(0, len(lacking), BATCHES * batch):
             chunk = lacking[start : start + BATCHES * batch]
             computed = compute(pixels[[missing[digest][0] for digest in chunk]], None)
-            store.put(recipe, chunk, computed.astype("<f4"))
+            store.put(recipe, chunk, computed.astype("<f4", copy=False))
             if embeddings is None:
                 embeddings = np.empty((len(digests), computed.shape[1]), np.float32)
             for digest, embedding in zip(chunk, computed, strict=True):

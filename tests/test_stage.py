@@ -216,3 +216,11 @@ def test_threads_are_those_wished_for_or_the_cores_that_may_be_used(wanted, thre
     code = "import sabi; from sabi.determinism import THREADS; print(THREADS)"
     printed = python("-c", code, TF_NUM_INTRAOP_THREADS=wanted).stdout
     assert int(printed) == (threads or len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize("wish", ["two", "-3", "1.5"])
+def test_a_wish_for_threads_that_is_no_number_is_told_with_the_way_out(tmp_path, wish):
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    ended = python("-m", "stages.ensemble", folder=tmp_path, TF_NUM_INTRAOP_THREADS=wish)
+    check_one_line(ended)
+    assert f"TF_NUM_INTRAOP_THREADS = '{wish}'" in ended.stderr and "unset it" in ended.stderr
