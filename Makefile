@@ -12,7 +12,7 @@ help: ## List the targets
 
 .PHONY: repro
 repro: $(READY) data ## Run what has changed, print the metrics and where the report lies
-	python -m sabi.precheck
+	python -m sabi.photographs.precheck
 	dvc repro
 	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
 
@@ -24,11 +24,11 @@ test: $(READY) ## Lint and run every test
 
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
-	python -m sabi.verify
+	python -m sabi.review.verify
 
 .PHONY: data
 data: $(READY) ## Draw the sample photographs if there is no data/raw
-	@test -d data/raw -a -d data/unlabelled || python -m sabi.sample
+	@test -d data/raw -a -d data/unlabelled || python -m sabi.photographs.drawings
 
 # uv installs in parallel; it does not read pip's settings, so where only those lead to a
 # package index, pip takes over.
@@ -46,20 +46,20 @@ clean-cache: ## Forget all stored embeddings, networks and interrupted trainings
 
 .PHONY: compare
 compare: $(READY) ## Compare the experiments of this commit: comparison.md, .csv, .png
-	python -m sabi.compare
+	python -m sabi.review.compare
 
 BASE ?= main
 .PHONY: gate
 gate: $(READY) ## Judge this commit by the gate's rules against BASE (make gate BASE=main); writes gate.md
-	@python -m sabi.gate "$(BASE)"
+	@python -m sabi.review.gate "$(BASE)"
 
 .PHONY: survey
 survey: $(READY) data ## Measure every option on the sample and renew the README's table (an hour or two)
-	python -m sabi.survey
+	python -m sabi.bench.survey
 
 .PHONY: bench
 bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (40 minutes)
-	python -m sabi.bench
+	python -m sabi.bench.cases
 
 .PHONY: mlflow
 mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C

@@ -1,7 +1,7 @@
 """The networks, by the names that `params.yaml` and `dvc.yaml` use.
 
 Adding one is an entry in `NETWORKS`: a network of `keras.applications`, or a
-function that builds one of our own (`sabi/cnns.py`). Nothing here loads
+function that builds one of our own (`sabi/backbones/cnns.py`). Nothing here loads
 TensorFlow, so that names and sizes are checked before anything long starts.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sabi import cnns
+from sabi.backbones import cnns
 
 
 @dataclass(frozen=True)

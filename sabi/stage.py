@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Callable
 
-from sabi import params, tracking
-from sabi.determinism import check_machine
-from sabi.errors import InputError
+from sabi.runtime.determinism import check_machine
+from sabi.runtime.errors import InputError
+from sabi.settings import params
+from sabi.tracking import runs as tracking
 
 
 def run(main: Callable[[params.Params], None]) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sabi.augmentation import augmented
-from sabi.contact_sheet import grade_labels, paste
-from sabi.handover import MANIFEST, read_table, write_table
-from sabi.measuring import in_millimetres, measure
-from sabi.params import Augment, Params
-from sabi.partition import PARTITIONS
-from sabi.photographs import decode, map_threads, prepared
+from sabi.photographs.augmentation import augmented
+from sabi.photographs.decoding import decode, map_threads, prepared
+from sabi.photographs.features import in_millimetres, measure
+from sabi.photographs.partition import PARTITIONS
+from sabi.report.contact_sheet import grade_labels, paste
+from sabi.settings.params import Augment, Params
 from sabi.stage import run
+from sabi.tables import MANIFEST, read_table, write_table
 
 RAW = Path("data/raw")
 OUT = Path("data/augment")

@@ -9,15 +9,17 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from sabi import correction, ensembling, labels, members
-from sabi.binning import to_grades, tune_thresholds
-from sabi.correction import Rule
-from sabi.determinism import fix_threads
-from sabi.handover import MANIFEST, MEMBERS, read_json, read_table, write_json, write_table
-from sabi.measuring import FEATURES, in_millimetres, measure
-from sabi.params import Params
-from sabi.photographs import Unusable, check_name, decode, find, map_threads, prepared, printable
+from sabi.grading import correction, ensembling
+from sabi.grading.correction import Rule
+from sabi.grading.thresholds import to_grades, tune_thresholds
+from sabi.models import member as members
+from sabi.photographs import labels
+from sabi.photographs.decoding import Unusable, check_name, decode, find, map_threads, prepared, printable
+from sabi.photographs.features import FEATURES, in_millimetres, measure
+from sabi.runtime.determinism import fix_threads
+from sabi.settings.params import Params
 from sabi.stage import run
+from sabi.tables import MANIFEST, MEMBERS, read_json, read_table, write_json, write_table
 
 MEASURED = Path("data/augment/measured.csv")
 UNLABELLED = Path("data/unlabelled")

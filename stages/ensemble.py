@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sabi import ensembling
-from sabi.handover import MANIFEST, MEMBERS, read_table, write_json, write_table
-from sabi.params import Params
+from sabi.grading import ensembling
+from sabi.settings.params import Params
 from sabi.stage import run
+from sabi.tables import MANIFEST, MEMBERS, read_table, write_json, write_table
 
 METRICS = Path("metrics/train")
 OUT = Path("data/ensemble")

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sabi import projection
-from sabi.handover import (
+from sabi.evaluation import projection
+from sabi.evaluation.metrics import intervals, measure
+from sabi.settings.params import Params
+from sabi.stage import run
+from sabi.tables import (
     MANIFEST,
     MEMBERS,
     PREDICTION_COLUMNS,
@@ -15,9 +18,6 @@ from sabi.handover import (
     write_json,
     write_table,
 )
-from sabi.metrics import intervals, measure
-from sabi.params import Params
-from sabi.stage import run
 
 OUT = Path("data/evaluate")
 METRICS = Path("metrics")

@@ -9,17 +9,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sabi import figures, measuring, tracking
-from sabi.contact_sheet import grade_labels
 from sabi.grades import Grades
-from sabi.handover import MANIFEST, MEMBERS, REJECTED, read_json, read_table
-from sabi.params import Params
-from sabi.partition import PARTITIONS
-from sabi.processes import beside
+from sabi.photographs import features as measuring
+from sabi.photographs.partition import PARTITIONS
+from sabi.report import figures
+from sabi.report.contact_sheet import grade_labels
+from sabi.runtime.processes import beside
+from sabi.settings.params import Params
 from sabi.stage import run
+from sabi.tables import MANIFEST, MEMBERS, REJECTED, read_json, read_table
+from sabi.tracking import runs as tracking
 
 PAGE = Path("report.html")
-TEMPLATE = Path("sabi/report.html.j2")
+TEMPLATE = Path("sabi/report/page.html.j2")
 COPIES = Path("data/augment/copies.png")
 MAPS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 METRICS = ("accuracy", "kappa", "mae", "within_one", "sensitivity", "specificity")

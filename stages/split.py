@@ -5,13 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sabi import labels, partition
-from sabi.errors import InputError
 from sabi.grades import LOWEST
-from sabi.handover import MANIFEST, REJECTED, write_json, write_table
-from sabi.labels import Label
-from sabi.params import Params
-from sabi.photographs import (
+from sabi.photographs import labels, partition
+from sabi.photographs.decoding import (
     Decoded,
     Unusable,
     check_coverage,
@@ -21,7 +17,11 @@ from sabi.photographs import (
     map_threads,
     printable,
 )
+from sabi.photographs.labels import Label
+from sabi.runtime.errors import InputError
+from sabi.settings.params import Params
 from sabi.stage import run
+from sabi.tables import MANIFEST, REJECTED, write_json, write_table
 
 RAW = Path("data/raw")
 SUMMARY = Path("data/split/summary.json")

@@ -9,23 +9,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sabi import backbones, heads, members, tracking
-from sabi.determinism import fix_threads
-from sabi.errors import InputError
-from sabi.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
-from sabi.handover import MANIFEST, MEMBERS, read_table, write_json, write_table
-from sabi.measuring import FEATURES
-from sabi.params import Params
-from sabi.partition import PARTITIONS
-from sabi.repository import repository_root
+from sabi.backbones import embedder as backbones
+from sabi.models import head as heads
+from sabi.models import member as members
+from sabi.photographs.features import FEATURES
+from sabi.photographs.partition import PARTITIONS
+from sabi.runtime.determinism import fix_threads
+from sabi.runtime.errors import InputError
+from sabi.runtime.repository import repository_root
+from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.training import Checkpoint
+from sabi.tables import MANIFEST, MEMBERS, read_table, write_json, write_table
+from sabi.tracking import runs as tracking
+from sabi.training.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
+from sabi.training.loop import Checkpoint
 
 AUGMENTED = Path("data/augment")
 METRICS = Path("metrics/train")
 AT_ONCE = 1024  # rows of embeddings.npy
 # What decides a training, beside what decides its backbone.
-CODE = (*backbones.CODE, "augmentation", "fitting", "grades", "heads", "ordinal", "partition", "training")
+CODE = (
+    *backbones.CODE,
+    "grades.py",
+    "models/head.py",
+    "models/ordinal.py",
+    "photographs/augmentation.py",
+    "photographs/partition.py",
+    "training/fitting.py",
+    "training/loop.py",
+)
 
 
 def main(name: str, params: Params) -> None:

@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sabi.repository import elsewhere
+from sabi.runtime.repository import elsewhere
 
 ROOT = Path(__file__).parent.parent
 # The longest first, so that none is left to one of pytest's workers at the end; and what waits for the
-# repository that `test_end_to_end` makes not beside it.
+# repository that `test_pipeline` makes not beside it.
 FIRST = (
-    "test_end_to_end",
+    "test_pipeline",
     "test_fitting",
-    "test_backbones",
+    "test_embedder",
     "test_settings",
-    "test_story",
-    "test_tracking",
-    "test_bench",
-    "test_training",
+    "test_sweep",
+    "test_runs",
+    "test_cases",
+    "test_loop",
     "test_stage",
     "test_team",
 )
@@ -114,7 +114,7 @@ def tiny(tmp_path_factory, worker_id) -> Path:
 
 
 def make_tiny(folder: Path) -> None:
-    from sabi.sample import draw_graded, draw_ungraded
+    from sabi.photographs.drawings import draw_graded, draw_ungraded
 
     folder.mkdir()
     copy_project(folder)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sabi import params, stage
-from sabi.determinism import PINNED
-from sabi.errors import InputError
+from sabi import stage
+from sabi.runtime.determinism import PINNED
+from sabi.runtime.errors import InputError
+from sabi.settings import params
 from tests.conftest import ROOT
 
 SCRIPTS = ["split", "augment", "train mobilenet", "ensemble", "binning", "evaluate", "report"]
@@ -213,7 +214,7 @@ def test_file_names_that_are_not_utf8_stop_a_stage_with_the_way_out(tmp_path):
 
 @pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("0", None), ("", None)])
 def test_threads_are_those_wished_for_or_the_cores_that_may_be_used(wanted, threads):
-    code = "import sabi; from sabi.determinism import THREADS; print(THREADS)"
+    code = "import sabi; from sabi.runtime.determinism import THREADS; print(THREADS)"
     printed = python("-c", code, TF_NUM_INTRAOP_THREADS=wanted).stdout
     assert int(printed) == (threads or len(os.sched_getaffinity(0)))
 

@@ -1,0 +1,1 @@
+"""From pixels to an embedding: networks without their top, what they compute kept in a store."""

@@ -1,0 +1,350 @@
+"""How fast the pipeline is, beside the wiki's method: `python -m sabi.bench.cases`.
+
+Measures the commit in fresh clones, on drawings made for it, one thing after
+another: the cases of `CASES` against `sabi/bench/wiki_method.py`, on small and, if
+asked for, on large photographs, how time and memory grow with their number,
+the networks beside other engines, the head beside its arithmetic
+(`sabi/bench/throughput.py`), and what starting costs. Writes `metrics/bench.json`, a
+plot, and the README's tables. The machine should have nothing else to do.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from sabi.bench.readme import renew
+from sabi.bench.speed_report import plot, table
+from sabi.networks import NETWORKS, STANDARD
+from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
+from sabi.runtime.determinism import PINNED
+from sabi.runtime.errors import InputError
+from sabi.runtime.repository import elsewhere, git
+from sabi.tables import MANIFEST, read_json, read_table, write_json
+from sabi.tracking.runs import processor
+
+RECORD, PLOT = Path("metrics/bench.json"), Path(".github/bench.png")
+QUICK_FOLDER = Path(".dvc/tmp/bench")  # where nothing is mistaken for the record; git ignores it
+RAW, UNLABELLED = Path("data/raw"), Path("data/unlabelled")
+REPRO = ["dvc", "repro"]
+# By key: what is done, and how many times faster than the wiki's method it ought to be.
+CASES = {
+    "nothing": ("everything from nothing", 12),
+    "default": ("the same, by the default settings (ridge head, one altered copy)", None),
+    "loss": ("another loss, three networks", 60),
+    "members": ("another set of members", 200),
+    "photographs": ("5 % more photographs", 40),
+    "grading": ("grading 500 new photographs", 4),
+}
+GROWN = "train_mobilenet"  # the last stage of the growing runs; split and augment are before it
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much is measured."""
+
+    specimens: int  # a grade
+    photographs: int  # a specimen
+    side: int  # pixels, of the sample's settings
+    large: int  # pixels, of photographs as the networks were made for
+    epochs: int
+    added: int  # photographs
+    graded: int  # photographs
+    growth: tuple[int, ...]  # numbers of photographs, multiples of 10
+    rounds: int  # that a median is of
+    networks: tuple[str, ...] = STANDARD
+
+
+FULL = Work(36, 3, 128, 224, 30, 27, 500, (250, 500, 1000, 2000, 4000), 5)
+# To try the benchmark itself; its figures say nothing.
+QUICK = Work(15, 1, 32, 64, 2, 4, 10, (80, 160), 1)
+
+
+def equal_work(work: Work) -> dict[str, Any]:
+    """The settings by which the pipeline does what the wiki's method does, and no epoch less."""
+    return {
+        "augment.size": work.side,
+        "augment.copies": 0,
+        "train.head": "dense",
+        "train.pooling.layers": "last_block",
+        "train.pooling.statistics": "mean",
+        "train.epochs": work.epochs,
+        "train.patience": work.epochs,
+    }
+
+
+def change(folder: Path, settings: dict[str, Any]) -> None:
+    """Set values, by dotted names, in a clone's `params.yaml`."""
+    file = folder / "params.yaml"
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for name, value in settings.items():
+        *sections, last = name.split(".")
+        section = values
+        for part in sections:
+            section = section[part]
+        section[last] = value
+    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def run(command: list[str], folder: Path) -> dict[str, float]:
+    """Run a command in `folder`: its seconds, and the memory in MiB of the largest process it started.
+
+    Raises `InputError` if it fails.
+    """
+    # What is pinned here is pinned by sabi's own processes themselves; the wiki's are free of it.
+    # Neither side is to use a GPU.
+    kept = {name: value for name, value in elsewhere().items() if name not in PINNED}
+    kept |= {name: PINNED[name] for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
+    start = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, env=kept)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{' '.join(command)}: failed in a clone of the commit; see above")
+    return {"seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss / 1024)}
+
+
+def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+    """Seconds of each of `CASES`, ours and the wiki's.
+
+    The wiki's method knows no partial run: every change is its whole run again,
+    which is measured once, on the photographs before any are added. A smaller
+    set of members is that run less the time spent on the networks left out.
+    """
+    drawn = folder / "drawn"
+    draw_graded(drawn / RAW, specimens=work.specimens, photographs=work.photographs)
+    draw_ungraded(drawn / UNLABELLED)
+    ours: dict[str, dict[str, float]] = {}
+
+    clone = cloned(root, folder / "default")
+    shutil.copytree(drawn, clone, dirs_exist_ok=True)
+    change(clone, {"augment.size": work.side})
+    ours["default"] = run(REPRO, clone)
+
+    clone = cloned(root, folder / "clone")
+    shutil.copytree(drawn, clone, dirs_exist_ok=True)
+    change(clone, equal_work(work))
+    ours["nothing"] = run(REPRO, clone)
+
+    manifest = read_table(clone / MANIFEST)
+    parts = {
+        part: [
+            (str(drawn / RAW / path), score) for path, score in zip(rows.path, rows.soft_score, strict=True)
+        ]
+        for part, rows in manifest.groupby("partition")
+    }
+    batch = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"]
+    job = {
+        "networks": [NETWORKS[name].architecture for name in work.networks],
+        "side": work.side,
+        "seed": 0,
+        "epochs": work.epochs,
+        "batch": batch,
+        "train": parts["train"],
+        "validation": parts["validation"],
+        "grade": [file for file, _ in parts["test"]] + files(drawn / UNLABELLED),
+        "models": str(folder / "models"),
+    }
+    wiki = wikis(job, folder / "wiki")
+    spent = read_json(folder / "wiki/seconds.json")
+
+    change(clone, {"train.loss.penalty": 2.0})
+    ours["loss"] = run(REPRO, clone)
+
+    members = work.networks[-2:]
+    change(clone, {"ensemble.members": list(members)})
+    ours["members"] = run(REPRO, clone)
+    change(clone, {"ensemble.members": list(work.networks)})
+    run(REPRO, clone)
+    others = [NETWORKS[name].architecture for name in work.networks if name not in members]
+
+    add_specimens(clone / RAW, folder / "new", work.added)
+    ours["photographs"] = run(REPRO, clone)
+
+    draw_ungraded(clone / UNLABELLED / "new", count=work.graded, seed=SEED + 1)
+    ours["grading"] = run(REPRO, clone)
+    job |= {"train": [], "grade": files(clone / UNLABELLED / "new")}
+    grading = wikis(job, folder / "graded")
+
+    theirs = dict.fromkeys(CASES, wiki["seconds"]) | {
+        "members": wiki["seconds"] - sum(spent[network] for network in others),
+        "grading": grading["seconds"],
+    }
+    return {
+        "cases": {
+            key: {
+                "title": title,
+                "ours_seconds": ours[key]["seconds"],
+                "wiki_seconds": round(theirs[key], 2),
+                "ratio": round(theirs[key] / ours[key]["seconds"], 2),
+                "wished": wished,
+            }
+            for key, (title, wished) in CASES.items()
+        },
+        "side": work.side,
+        "photographs": len(manifest),
+        "ours_peak_mib": ours["nothing"]["peak_mib"],
+        "wiki_peak_mib": wiki["peak_mib"],
+        "unchanged_seconds": run(REPRO, clone)["seconds"],
+    }
+
+
+def cloned(root: Path, folder: Path) -> Path:
+    """A clone of the commit in `folder`, without photographs, caches and stored embeddings."""
+    git("clone", "--quiet", "--no-hardlinks", str(root), str(folder))
+    return folder
+
+
+def files(folder: Path) -> list[str]:
+    """The paths of a folder's photographs, in order."""
+    return [str(file) for file in sorted(folder.iterdir())]
+
+
+def wikis(job: dict[str, Any], folder: Path) -> dict[str, float]:
+    """Run the wiki's method on a `job` (see there), its results into `folder`; seconds and memory."""
+    file = folder.with_suffix(".json")
+    write_json(job | {"sorted": str(folder)}, file)
+    script = Path(__file__).with_name("wiki_method.py")
+    return run([sys.executable, "-P", str(script), str(file)], folder.parent)
+
+
+def add_specimens(raw: Path, drawn: Path, count: int) -> None:
+    """Add `count` drawings of specimens that `raw` does not have, evenly over the grades."""
+    draw_graded(drawn, specimens=-(-count // 5), photographs=1, seed=SEED + 1)
+    found = sorted(drawn.iterdir())
+    for file in (found[place] for place in np.linspace(0, len(found) - 1, count).round().astype(int)):
+        shutil.copy(file, raw / file.name.replace("specimen", "specimen9"))
+
+
+def growth(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+    """Seconds and memory from nothing to a trained network, by the number of photographs."""
+    draw_graded(folder / "drawn", specimens=max(work.growth) // 10, photographs=2)
+    points = []
+    for count in work.growth:
+        clone = cloned(root, folder / f"clone{count}")
+        (clone / RAW).mkdir(parents=True)
+        for grade in (1, 2, 3, 4, 5):
+            for file in sorted((folder / "drawn").glob(f"{grade}_*"))[: count // 5]:
+                shutil.copy(file, clone / RAW)
+        change(clone, equal_work(work))
+        points.append({"photographs": count} | run([*REPRO, GROWN], clone))
+        shutil.rmtree(clone)
+    table = pd.DataFrame(points)
+    return {
+        "stage": GROWN,
+        "points": points,
+        "seconds": line(table.photographs, table.seconds),
+        "peak_mib": line(table.photographs, table.peak_mib),
+    }
+
+
+def line(counts: pd.Series, values: pd.Series) -> dict[str, float]:
+    """The least-squares line through `values` (n,) over `counts` (n,): slope, start, R^2."""
+    slope, start = np.polyfit(counts, values, 1)
+    fitted = start + slope * counts
+    spread = ((values - values.mean()) ** 2).sum()
+    missed = ((values - fitted) ** 2).sum()
+    return {"slope": float(slope), "start": float(start), "r2": float(1 - missed / spread) if spread else 1.0}
+
+
+def throughput(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+    """What `sabi/bench/throughput.py` measures, in a process of its own."""
+    clone = cloned(root, folder / "clone")
+    file = folder / "throughput.json"
+    run([sys.executable, "-m", "sabi.bench.throughput", str(work.side), str(work.rounds), str(file)], clone)
+    return read_json(file)
+
+
+def start(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+    """Seconds until each stage's process has loaded its code and parameters, before it works.
+
+    What loads TensorFlow does so later, when it needs it; `tensorflow_seconds` is that.
+    """
+    clone = cloned(root, folder / "clone")
+    stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    modules = {name: stage["cmd"].split()[2] for name, stage in stages.items() if "cmd" in stage}
+
+    def seconds(code: str) -> float:
+        run([sys.executable, "-c", code], clone)  # compiles what is not yet
+        return median(run([sys.executable, "-c", code], clone)["seconds"] for _ in range(work.rounds))
+
+    return {
+        "stages_seconds": {
+            name: seconds(f"import {module}; from sabi.settings import params; params.load()")
+            for name, module in modules.items()
+        },
+        "tensorflow_seconds": seconds("import tensorflow"),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The kind of machine: its processor's name, cores that may be used, GiB of memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(memory / 2**30),
+    }
+
+
+PARTS: dict[str, Callable[[Path, Path, Work], dict[str, Any]]] = {
+    "cases": cases,
+    "large": lambda root, folder, work: cases(root, folder, replace(work, side=work.large)),
+    "throughput": throughput,
+    "growth": growth,
+    "start": start,
+}
+
+USUAL = [part for part in PARTS if part != "large"]  # that takes as long as all others
+
+
+def continued(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """The record to go on with: `before`, if of the same machine and work as `record` without parts."""
+    return before if all(before.get(name) == value for name, value in record.items()) else record
+
+
+def main(wanted: list[str], quick: bool) -> None:
+    """Measure the `wanted` parts, record each when it is done; others stay if they are of the same work."""
+    root = Path(git("rev-parse", "--show-toplevel").strip())
+    commit = git("rev-parse", "--short", "HEAD").strip()
+    if git("status", "--porcelain", "--untracked-files=no"):
+        print("note: uncommitted changes are not measured", file=sys.stderr)
+    work = QUICK if quick else FULL
+    file, picture = (QUICK_FOLDER / RECORD.name, QUICK_FOLDER / PLOT.name) if quick else (RECORD, PLOT)
+    record = {"machine": machine(), "work": json.loads(json.dumps(asdict(work)))}  # lists, as in the file
+    record = continued(read_json(file) if file.exists() else {}, record)
+    for part in wanted:
+        with tempfile.TemporaryDirectory(prefix="sabi-bench-") as folder:
+            record[part] = {"commit": commit} | PARTS[part](root, Path(folder), work)
+        write_json(record, file)
+    picture.write_bytes(plot(record))
+    if not quick:
+        renew("bench", table(record))
+    print(f"\n{table(record)}\nwritten: {file}, {picture}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=USUAL, help="measure these parts")
+    parser.add_argument("--quick", action="store_true", help="try the benchmark: few photographs, no record")
+    arguments = parser.parse_args()
+    try:
+        main(arguments.only, arguments.quick)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: `python -m sabi.bench.cases --only …` measures the parts that are missing")

@@ -1,0 +1,77 @@
+"""Embeddings on a plane: PCA, t-SNE and UMAP, for the eye only."""
+
+import sys
+import warnings
+from contextlib import suppress
+
+import numpy as np
+import pandas as pd
+
+from sabi.runtime.imports import without
+from sabi.runtime.processes import beside
+from sabi.settings.params import Projection
+
+COMPONENTS = 50
+
+
+def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
+    """Columns row, pca_x, pca_y, tsne_x, tsne_y, umap_x, umap_y of the members' joint embedding.
+
+    `embeddings` are (n, features) each; features are standardised, each
+    member weighs the same, and t-SNE and UMAP start from the first 50
+    principal components. Of more than `params.photographs` rows an even
+    choice is shown; `row` tells which.
+    """
+    with beside() as other:
+        loaded = other.submit(_load_umap)  # takes longer than finding the components
+        from sklearn.decomposition import PCA
+        from sklearn.manifold import TSNE
+
+        count = len(embeddings[0])
+        chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
+        joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
+        components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
+        umap = other.submit(_umap, components, params.seed)
+        perplexity = min(30, (len(chosen) - 1) / 3)
+        tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
+        loaded.result()
+        planes = {"pca": components[:, :2], "tsne": tsne, "umap": umap.result()}
+    columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
+    return pd.DataFrame({"row": chosen, **columns})
+
+
+def _standardised(member: np.ndarray) -> np.ndarray:
+    rows = member.astype(float)
+    deviation = rows.std(axis=0)
+    rows = (rows - rows.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1)
+    return rows / np.sqrt(rows.shape[1])
+
+
+def _umap(components: np.ndarray, seed: int) -> np.ndarray:
+    neighbours = min(15, len(components) - 1)
+    from umap import UMAP
+
+    with warnings.catch_warnings(action="ignore"):
+        # A seed makes UMAP run on one thread, in one order.
+        return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
+
+
+def _load_umap() -> None:
+    with without("tensorflow"), warnings.catch_warnings(action="ignore"):
+        import umap  # noqa: F401
+
+    _keep_compiled()
+
+
+def _keep_compiled() -> None:
+    """Let numba keep what it compiles of UMAP beside UMAP's own files.
+
+    To compile it again in every process takes ten times as long as to run it.
+    """
+    from numba.core.dispatcher import Dispatcher
+
+    modules = [module for name, module in sys.modules.items() if name.startswith("umap.")]
+    for function in [value for module in modules for value in vars(module).values()]:
+        if isinstance(function, Dispatcher):
+            with suppress(RuntimeError):  # there is no folder that may be written
+                function.enable_caching()

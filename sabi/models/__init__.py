@@ -1,0 +1,1 @@
+"""From an embedding to a score: heads, and members on disk."""

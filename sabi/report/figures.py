@@ -1,0 +1,176 @@
+"""The report's pictures, each as PNG bytes: the same bytes for the same data."""
+
+import io
+from collections.abc import Callable
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from sabi.evaluation.metrics import confusion
+from sabi.grades import LOWEST, Grades
+from sabi.report.contact_sheet import grade_labels
+
+# Worst to best, dark rust to sound; apart in lightness, so also in grey and for the colour-blind.
+COLOURS = ("#3b0f0a", "#8c2d13", "#d2691e", "#e9b44c", "#4a90a4")
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+}
+
+
+def grade_colours(count: int) -> list[str]:
+    """A colour per grade, worst to best, evenly along `COLOURS`."""
+    stops = np.linspace(0, 1, len(COLOURS))
+    known = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in COLOURS])
+    channels = [np.interp(np.linspace(0, 1, count), stops, channel) for channel in known.T]
+    return ["#" + "".join(f"{round(part):02x}" for part in colour) for colour in zip(*channels, strict=True)]
+
+
+def _png(draw: Callable, width: float, height: float, panels: int = 1) -> bytes:
+    """What `draw` draws on the axes of so many panels, side by side over one scale."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1, panels, sharey=True, squeeze=False, figsize=(width, height), layout="constrained"
+        )
+        draw(*axes[0])
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        plt.close(figure)
+    return stream.getvalue()
+
+
+def confusion_matrix(actual: np.ndarray, predicted: np.ndarray, rating: Grades) -> bytes:
+    """Shares of each true grade (rows) by grade given, with the counts."""
+    count, labels = len(rating.names), grade_labels(rating)
+    counts = confusion(np.ones((1, len(actual))), actual, predicted, count)[0].astype(int)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    border = rating.worst_sound - 1.5
+
+    def draw(axes) -> None:
+        axes.imshow(shares, cmap="YlOrBr", vmin=0, vmax=1)
+        for row, column in np.ndindex(counts.shape):
+            share = shares[row, column]
+            text = f"{share:.0%}\n{counts[row, column]}" if counts[row, column] else "·"
+            ink = "white" if share > 0.55 else "black"
+            size = 9 if count <= 6 else 6
+            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size)
+        axes.set_xticks(range(count), labels, rotation=0 if count * max(map(len, labels)) < 30 else 90)
+        axes.set_yticks(range(count), labels)
+        axes.axhline(border, color="#4a90a4", lw=1.5, ls="--")
+        axes.axvline(border, color="#4a90a4", lw=1.5, ls="--")
+        axes.set_xlabel("grade given by the pipeline")
+        axes.set_ylabel("inspector's grade")
+
+    return _png(draw, 4.6, 4.2)
+
+
+def score_distributions(
+    actual: np.ndarray, scores: np.ndarray, thresholds: list[float], rating: Grades
+) -> bytes:
+    """Scores by the inspector's grade, one dot a photograph, with the thresholds."""
+
+    def draw(axes) -> None:
+        for grade, colour in zip(rating.numbers, grade_colours(len(rating.names)), strict=True):
+            mine = np.sort(scores[actual == grade])
+            # Spread by rank, so that no random number is needed.
+            offset = (np.arange(len(mine)) * 0.618 % 1 - 0.5) * 0.6
+            axes.scatter(mine, grade + offset, s=16, color=colour, alpha=0.75, lw=0)
+        for threshold in thresholds:
+            axes.axvline(threshold, color="#555555", lw=1, ls="--")
+        axes.set_xlim(LOWEST - 0.1, rating.highest + 0.1)
+        axes.set_yticks(rating.numbers, grade_labels(rating))
+        axes.set_xlabel("score (dashed: thresholds between grades)")
+        axes.set_ylabel("inspector's grade")
+
+    return _png(draw, 5.4, 4.2)
+
+
+def feature_by_grade(values: np.ndarray, actual: np.ndarray, axis_title: str, rating: Grades) -> bytes:
+    """Box plots of `values` (n,) of a measured feature, one a grade: quartiles, and 1.5 times their distance.
+
+    A grade with no value has an empty line.
+    """
+
+    def draw(axes) -> None:
+        for grade, colour in zip(rating.numbers, grade_colours(len(rating.names)), strict=True):
+            axes.boxplot(
+                values[actual == grade],
+                positions=[grade],
+                orientation="horizontal",
+                widths=0.6,
+                patch_artist=True,
+                boxprops={"facecolor": colour, "alpha": 0.6, "lw": 0.8},
+                medianprops={"color": "black"},
+                flierprops={"marker": ".", "markersize": 3, "alpha": 0.5},
+            )
+        axes.set_yticks(rating.numbers, grade_labels(rating))
+        axes.set_xlabel(axis_title)
+        axes.set_ylabel("inspector's grade")
+
+    return _png(draw, 4, 2.6)
+
+
+def learning_curve(curve: pd.DataFrame, best: int) -> bytes:
+    """Mean absolute error on training and validation by epoch, or by penalty, with the step kept."""
+    ridge = "penalty" in curve
+    x = curve.penalty if ridge else curve.step
+
+    def draw(axes) -> None:
+        axes.plot(x, curve.train_mae, color=COLOURS[3], label="training")
+        axes.plot(x, curve.validation_mae, color=COLOURS[1], label="validation")
+        axes.axvline(x[best], color="#555555", lw=1, ls="--", label="kept")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("mean absolute error, grades")
+        axes.set_xlabel("penalty, strong to weak" if ridge else "epoch")
+        if ridge:
+            axes.set_xscale("log")
+            axes.invert_xaxis()
+        axes.legend(frameon=False)
+
+    return _png(draw, 4, 3)
+
+
+def embedding_map(projections: pd.DataFrame, name: str, rating: Grades) -> bytes:
+    """The plane `name` (pca, tsne or umap) of the embeddings, coloured by grade."""
+    labels, colours = grade_labels(rating), grade_colours(len(rating.names))
+
+    def draw(axes) -> None:
+        for grade, label, colour in zip(rating.numbers, labels, colours, strict=True):
+            mine = projections[projections.grade == grade]
+            x, y = mine[f"{name}_x"], mine[f"{name}_y"]
+            axes.scatter(x, y, s=10, color=colour, alpha=0.8, lw=0, label=label)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.legend(title="grade", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return _png(draw, 4, 3.2)
+
+
+def interval_plot(names: list[str], panels: dict[str, np.ndarray]) -> bytes:
+    """A line a name with its value and interval, one panel a metric; the first name is the one to beat.
+
+    `panels` hold (names, 3): value, low, high; NaN where there is none.
+    """
+    places = np.arange(len(names))[::-1]
+
+    def draw(*row) -> None:
+        for axes, (title, values) in zip(row, panels.items(), strict=True):
+            value, low, high = values.T
+            axes.axvline(value[0], color="#bbbbbb", lw=1, ls="--")
+            axes.hlines(places, low, high, color=COLOURS[4], lw=2)
+            axes.scatter(value, places, s=28, color=COLOURS[1], zorder=3)
+            axes.set_title(title, fontsize=10)
+            axes.tick_params(axis="y", length=0)
+        row[0].set_yticks(places, names)
+        row[0].set_ylim(-0.6, len(names) - 0.4)
+
+    return _png(draw, 3 + 2.3 * len(panels), 1.1 + 0.32 * len(names), len(panels))

@@ -1,0 +1,98 @@
+"""What the pipeline came to in a revision: read from git and DVC's cache, without checking it out."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from sabi.grades import Grades
+from sabi.runtime.errors import InputError
+from sabi.tables import MEMBERS, PREDICTION_COLUMNS, PREDICTIONS, read_table
+
+METRICS = "metrics/ensemble.json"
+VALIDATION = "metrics/validation.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a revision's `dvc repro` came to. Parameters are as written there, unchecked."""
+
+    revision: str
+    params: dict[str, Any]
+    metrics: dict[str, Any]  # of the ensemble on test
+    validation: dict[str, dict[str, float]]  # errors of the scores on validation, by ensemble and member
+    predictions: pd.DataFrame  # `PREDICTION_COLUMNS`, a row a test photograph
+
+    @property
+    def members(self) -> list[str]:
+        """The networks of the ensemble."""
+        return self.params["ensemble"]["members"]
+
+    @property
+    def grades(self) -> Grades:
+        """The grades and where soundness begins."""
+        names = tuple(map(str, self.params["labels"]["grades"]))
+        return Grades(names, names.index(str(self.params["labels"]["sound"])) + 1)
+
+
+def read(revision: str) -> Result:
+    """The result of a git revision or DVC experiment, from what is in git alone.
+
+    Raises `InputError` for a revision that does not exist and for one without
+    metrics or predictions, or with damaged ones.
+    """
+    metrics = _parsed(json.loads, revision, METRICS)
+    validation = _parsed(json.loads, revision, VALIDATION)
+    predictions = _parsed(lambda table: read_table(io.StringIO(table)), revision, str(PREDICTIONS))
+    missing = [name for name in PREDICTION_COLUMNS if name not in predictions]
+    if missing or predictions.empty:
+        raise InputError(
+            f"{revision}: {PREDICTIONS} has no {', '.join(missing) or 'rows'}; run `dvc repro` there"
+        )
+    return Result(
+        revision, _parsed(yaml.safe_load, revision, "params.yaml"), metrics, validation, predictions
+    )
+
+
+def _parsed(parse: Callable[[str], Any], revision: str, file: str) -> Any:
+    try:
+        return parse(text(revision, file))
+    except (ValueError, yaml.YAMLError) as error:  # a merge's conflict marks, say
+        detail = " ".join(str(error).split())[:200]
+        raise InputError(f"{revision}: {file} cannot be read ({detail}); run `dvc repro` there") from None
+
+
+def models(result: Result) -> dict[str, dict[str, Any]]:
+    """Every member's `model.json` by name; raises `InputError` if DVC's cache has not all of them."""
+    return {
+        name: json.loads(text(result.revision, f"{MEMBERS}/{name}/model.json")) for name in result.members
+    }
+
+
+def text(revision: str, file: str) -> str:
+    """A file as it is in a revision, in git or in DVC's cache; raises `InputError` if it is not there."""
+    from dvc.scm import SCMError
+
+    try:
+        return _files(revision).read_text(file, encoding="utf-8")
+    except SCMError:
+        raise InputError(
+            f"{revision}: no such revision; `git branch -a` and `dvc exp list` show them"
+        ) from None
+    except FileNotFoundError:
+        # DVC says the same of a file the revision lacks and of one its cache lacks.
+        raise InputError(
+            f"{revision}: no {file}; run `dvc repro` there and commit, or `dvc fetch` if it is only not here"
+        ) from None
+
+
+@cache
+def _files(revision: str) -> Any:
+    from dvc.api import DVCFileSystem
+
+    return DVCFileSystem(rev=revision)

@@ -1,0 +1,1 @@
+"""What a process needs before it works: pins, threads, the repository, errors."""

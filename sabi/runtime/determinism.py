@@ -1,0 +1,117 @@
+"""What must be fixed before NumPy or TensorFlow loads, and the seeds after.
+
+The same program gives other last bits with another instruction set, another
+number of BLAS threads, or a GPU. `pin_environment` fixes these for the whole
+process; `sabi/__init__.py` calls it, so whatever imports the package, and
+every stage does before all else, is pinned. How many threads TensorFlow's work
+is spread over (`TF_NUM_INTRAOP_THREADS`) stays the user's: with oneDNN the
+networks give the same bits for any.
+"""
+
+import os
+import platform
+import sys
+import warnings
+from pathlib import Path
+
+from sabi.runtime.errors import InputError
+from sabi.runtime.imports import without
+
+# Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
+# take AVX-512 paths and round differently.
+PINNED = {
+    # oneDNN gives the same bits for any number of threads; Eigen's kernels,
+    # which run without it, do not.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "TF_DETERMINISTIC_OPS": "1",
+    # A GPU gives other bits than a processor.
+    "CUDA_VISIBLE_DEVICES": "-1",
+    # OpenBLAS and OpenMP add up in another order with another number of threads.
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    # numba compiles UMAP for the processor it finds unless told which.
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",
+    "NUMBA_NUM_THREADS": "1",
+    # TensorFlow would complain that the GPU hidden above is not there.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+WISHED_THREADS = os.environ.get("TF_NUM_INTRAOP_THREADS") or "0"
+# That the user or, where none is wished for, the machine gives TensorFlow.
+THREADS = int(WISHED_THREADS) if WISHED_THREADS.isdecimal() else 0
+THREADS = THREADS or len(os.sched_getaffinity(0))
+
+
+def pin_environment() -> None:
+    """Set `PINNED` for this process and its children, over the user's own values.
+
+    Warns with `RuntimeWarning` if NumPy was loaded already under other
+    settings, because then it is too late for this process.
+    """
+    if "numpy" in sys.modules and any(os.environ.get(k) != v for k, v in PINNED.items()):
+        warnings.warn(
+            "numpy was imported before sabi: bits may differ from another machine's; import sabi first",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    os.environ.update(PINNED)
+
+
+def check_machine() -> None:
+    """Raise `InputError` on a machine that cannot give the same bits, or is not set up to run anything."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
+    if platform.machine() != "x86_64" or not {"avx2", "fma"} <= set(flags):
+        raise InputError(
+            f"this {platform.machine()} processor lacks AVX2 or FMA; "
+            "the same bits need Linux on an x86-64 processor that has both"
+        )
+    if sys.getfilesystemencoding() != "utf-8":
+        raise InputError(
+            f"the locale's file names are {sys.getfilesystemencoding()}, not UTF-8; "
+            "run `export PYTHONUTF8=1` first"
+        )
+    if not WISHED_THREADS.isdecimal():
+        raise InputError(
+            f"TF_NUM_INTRAOP_THREADS = {WISHED_THREADS!r}: not a number of threads; "
+            "set one, or unset it for one a core"
+        )
+
+
+def fix_threads(count: int) -> None:
+    """Let TensorFlow use `count` threads whatever the machine has; to be called before it loads.
+
+    Unlike a forward pass, the gradients of a network have other last bits with
+    another number of threads.
+    """
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
+
+
+def pin_tensorflow() -> None:
+    """Switch on TensorFlow's deterministic ops, and off what rounds differently on other processors.
+
+    Its graph optimiser replaces divisions and square roots, which every
+    processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
+    the processor's approximate instructions: other models, other last bits.
+    """
+    with without("matplotlib", "sklearn"):
+        import keras  # noqa: F401
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    tf.config.optimizer.set_experimental_options(
+        {"arithmetic_optimization": False, "constant_folding": False}
+    )
+
+
+def seed_tensorflow(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, after `pin_tensorflow`."""
+    pin_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(seed)

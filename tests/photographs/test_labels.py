@@ -1,0 +1,239 @@
+"""Grades, specimens and scales are read from names, folders or a table; what does not fit has a reason."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sabi.photographs.labels import FILE, Label, read, scales
+from sabi.runtime.errors import InputError
+from sabi.settings.params import Labels
+
+FIVE = ["1", "2", "3", "4", "5"]
+
+
+def labels(source="name", grades=FIVE, sound=None) -> Labels:
+    return Labels(source=source, grades=list(grades), sound=sound or grades[1])
+
+
+def with_table(folder: Path, content: str | bytes) -> Path:
+    data = content if isinstance(content, bytes) else content.encode()
+    (folder / FILE).write_bytes(data)
+    return folder
+
+
+def reason_against(folder: Path, path: str, chosen: Labels) -> str:
+    accepted, rejected = read(folder, [path], chosen)
+    assert not accepted and list(rejected) == [path]
+    assert len(rejected[path].splitlines()) == 1
+    return rejected[path]
+
+
+# From names.
+
+
+@given(
+    folder=st.sampled_from(["", "5_x/", "橋/1_/"]),
+    name=st.text(st.characters(exclude_characters="/\0"), min_size=1),
+)
+@example("", "0_a.jpg")
+@example("", "6_a.jpg")
+@example("", "３_a.jpg")
+@example("", "３_a.jpg".translate({ord("_"): "＿"}))
+@example("", "3a.jpg")
+@example("", "3-a.jpg")
+@example("", "33_a.jpg")
+@example("", " 3_a.jpg")
+@example("", "²_a.jpg")
+@example("5_x/", "3")
+@example("5_x/", "3_")
+def test_the_grade_is_what_the_file_s_own_name_begins_with_before_an_underscore(folder, name):
+    path = folder + name
+    accepted, rejected = read(Path("/nowhere"), [path], labels())
+    if re.match("[1-5]_", name):
+        assert accepted == {path: Label(int(name[0]))} and not rejected
+    else:
+        assert not accepted and "must begin with a grade (1, 2, 3, 4, 5) and '_'" in rejected[path]
+
+
+@pytest.mark.parametrize(
+    ("path", "grade"),
+    [
+        ("good_a.jpg", 2),
+        ("good_but_old_a.jpg", 3),
+        ("good_but_a.jpg", 2),
+        ("bridge/10s_a.jpg", 4),
+        ("1_a.jpg", 1),
+        ("良_1.jpg", 5),
+    ],
+)
+def test_the_longest_name_of_a_grade_that_fits_counts(path, grade):
+    chosen = labels(grades=["1", "good", "good_but_old", "10s", "良"])
+    assert read(Path("/nowhere"), [path], chosen) == ({path: Label(grade)}, {})
+
+
+# From folders.
+
+
+@pytest.mark.parametrize(
+    ("path", "grade"), [("good/a.jpg", 2), ("defect/bridge/good_a.jpg", 1), ("10 s/1/2.png", 3)]
+)
+def test_the_grade_is_the_first_folder(path, grade):
+    chosen = labels("folder", ["defect", "good", "10 s"])
+    assert read(Path("/nowhere"), [path], chosen) == ({path: Label(grade)}, {})
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "good", "better/a.jpg", "bridge/good/a.jpg", "Good/a.jpg"])
+def test_what_lies_in_no_folder_of_a_grade_is_refused(tmp_path, path):
+    assert "folder named like its grade: defect, good" in reason_against(
+        tmp_path, path, labels("folder", ["defect", "good"])
+    )
+
+
+# From a table.
+
+ROWS = "file,grade,specimen,mm_per_pixel\na.jpg,2,,\nbridge/b.png,5,007,0.25\n"
+ROWS_READ = {"a.jpg": Label(2), "bridge/b.png": Label(5, "007", 0.25)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(ROWS.encode(), id="UTF-8"),
+        pytest.param(ROWS.encode("utf-8-sig"), id="byte order mark"),
+        pytest.param(ROWS.replace("\n", "\r\n").encode(), id="Windows"),
+        pytest.param(ROWS.rstrip().encode(), id="no end of line at the end"),
+        pytest.param(ROWS.replace(",2,,", ", 2 , ,").encode(), id="spaces"),
+        pytest.param((ROWS + "\n,,,\n").encode(), id="empty rows"),
+        pytest.param(
+            b'note,mm_per_pixel,file,grade,specimen\n"x, y",,a.jpg,2,\n"""",.25,bridge/b.png,5,007\n',
+            id="other columns, other order",
+        ),
+    ],
+)
+def test_a_table_gives_grade_specimen_and_scale(tmp_path, content):
+    with_table(tmp_path, content)
+    assert read(tmp_path, [FILE, "a.jpg", "bridge/b.png"], labels("csv")) == (ROWS_READ, {})
+
+
+def test_specimen_and_scale_are_optional(tmp_path):
+    with_table(tmp_path, "file,grade\n橋 1/錆.jpg,good\n")
+    chosen = labels("csv", ["defect", "good"])
+    assert read(tmp_path, ["橋 1/錆.jpg"], chosen) == ({"橋 1/錆.jpg": Label(2)}, {})
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([*FIVE, "6", ""])), max_size=6),
+    found=st.sets(st.sampled_from("abcd")),
+)
+def test_every_file_and_every_row_is_accepted_or_has_a_reason_and_order_does_not_matter(rows, found):
+    with tempfile.TemporaryDirectory() as folder:
+        with_table(Path(folder), "\n".join(["file,grade", *(f"{name},{grade}" for name, grade in rows)]))
+        accepted, rejected = read(Path(folder), found, labels("csv"))
+        with_table(Path(folder), "\n".join(["file,grade", *(f"{n},{g}" for n, g in reversed(rows))]))
+        assert read(Path(folder), sorted(found, reverse=True), labels("csv")) == (accepted, rejected)
+    assert not set(accepted) & set(rejected)
+    assert set(accepted) | set(rejected) == found | {name for name, _ in rows}
+    for name in found:
+        mine = [grade for other, grade in rows if other == name]
+        assert (name in accepted) == (len(mine) == 1 and mine[0] in FIVE)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("other.jpg,3,,", "has no row in labels.csv"),
+        ("a.jpg,6,,", "is '6'; allowed (labels.grades): 1, 2, 3, 4, 5"),
+        ("a.jpg,3.0,,", "is '3.0'"),
+        ("a.jpg,,,", "is ''"),
+        ("a.jpg,3,,0", "mm_per_pixel in labels.csv is '0'; allowed: 0.001 to 100"),
+        ("a.jpg,3,,-0.2", "is '-0.2'"),
+        ("a.jpg,3,,nan", "is 'nan'"),
+        ("a.jpg,3,,inf", "is 'inf'"),
+        ('a.jpg,3,,"0,2"', "is '0,2'"),
+        ("a.jpg,3,,0.2 mm", "is '0.2 mm'"),
+        ('a.jpg,3,"two\nlines",', "control characters"),
+        ("a.jpg,3,,\na.jpg,3,,", "has 2 rows in labels.csv; keep one"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_told_with_what_is_allowed(tmp_path, row, said):
+    with_table(tmp_path, f"file,grade,specimen,mm_per_pixel\n{row}\n")
+    accepted, rejected = read(tmp_path, ["a.jpg"], labels("csv"))
+    assert not accepted and said in rejected["a.jpg"]
+
+
+def test_a_row_whose_file_is_missing_is_told(tmp_path):
+    with_table(tmp_path, "file,grade\nbridge\\a.jpg,3\n")
+    accepted, rejected = read(tmp_path, ["bridge/a.jpg"], labels("csv"))
+    assert not accepted and list(rejected) == ["bridge/a.jpg", "bridge\\a.jpg"]
+    assert "no such file" in rejected["bridge\\a.jpg"]
+
+
+MALFORMED = [
+    pytest.param(b"", "column file", id="empty"),
+    pytest.param(b"a.jpg,3\n", "column file, once; it has: 'a.jpg, 3'", id="no heading"),
+    pytest.param(b"file;grade;mm_per_pixel\na.jpg;3;1\n", "column file", id="semicolons"),
+    pytest.param(b"file,file,grade,mm_per_pixel\n", "column file, once", id="a column twice"),
+    pytest.param("file,grade,mm_per_pixel\n錆.jpg,3,1\n".encode("shift-jis"), "not UTF-8", id="Shift-JIS"),
+    pytest.param(b"file,grade,mm_per_pixel\na, b.jpg,3,1\n", "row 2 has 4 cells, the first 3", id="comma"),
+    pytest.param(b"file,grade,mm_per_pixel\na.jpg\n", "row 2 has 1 cells, the first 3", id="short"),
+    pytest.param(b'file,grade,mm_per_pixel\n"a.jpg,3,1\n', "cannot be read", id="unclosed quote"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), MALFORMED)
+def test_what_is_no_such_table_is_one_line_that_names_it(tmp_path, content, said):
+    with_table(tmp_path, content)
+    for attempt in (lambda: read(tmp_path, ["a.jpg"], labels("csv")), lambda: scales(tmp_path)):
+        with pytest.raises(InputError) as caught:
+            attempt()
+        message = str(caught.value)
+        assert message.startswith(f"{tmp_path / FILE}: ") and said in message
+        assert len(message.splitlines()) == 1
+
+
+def test_a_missing_table_is_told_with_both_ways_out(tmp_path):
+    with pytest.raises(InputError, match=r"labels.csv: no such file; write it.*or change labels.source"):
+        read(tmp_path, ["a.jpg"], labels("csv"))
+
+
+def test_a_table_without_grades_is_told(tmp_path):
+    with_table(tmp_path, "file,mm_per_pixel\na.jpg,1\n")
+    with pytest.raises(InputError, match="column grade, once"):
+        read(tmp_path, ["a.jpg"], labels("csv"))
+
+
+# The scale alone.
+
+
+@pytest.mark.parametrize(("source", "path"), [("name", "2_a.jpg"), ("folder", "2/a.jpg")])
+def test_where_names_give_the_grade_a_table_may_give_the_scale(tmp_path, source, path):
+    with_table(tmp_path, f"file,mm_per_pixel\n{path},0.5\ngone.jpg,1\n")
+    accepted, rejected = read(tmp_path, [FILE, path], labels(source))
+    assert accepted == {path: Label(2, None, 0.5)}
+    assert list(rejected) == ["gone.jpg"]
+
+
+@pytest.mark.parametrize("columns", ["file,mm_per_pixel,grade", "file,specimen,mm_per_pixel", "file,grade"])
+def test_a_table_whose_grades_would_be_ignored_is_refused(tmp_path, columns):
+    with_table(tmp_path, f"{columns}\n")
+    with pytest.raises(InputError, match=r"but labels\.source is not csv; set it so, or remove the column"):
+        read(tmp_path, ["3_a.jpg"], labels())
+
+
+def test_scales_are_those_given(tmp_path):
+    assert scales(tmp_path) == {}
+    with_table(tmp_path, "\ufefffile,mm_per_pixel,grade\na.jpg,0.001,?\nb/c.jpg,,3\nd.jpg,100,\n")
+    assert scales(tmp_path) == {"a.jpg": 0.001, "d.jpg": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [("a.jpg,0", "'0'; allowed: 0.001 to 100"), ("a.jpg,1\na.jpg,2", "has 2 rows")]
+)
+def test_a_scale_that_cannot_be_used_stops_with_the_file_s_name(tmp_path, rows, said):
+    with_table(tmp_path, f"file,mm_per_pixel\n{rows}\n")
+    with pytest.raises(InputError, match=f"labels.csv: a.jpg: .*{said}"):
+        scales(tmp_path)

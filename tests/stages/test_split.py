@@ -1,0 +1,382 @@
+"""The manifest is a pure function of each photograph: nothing moves because of what else is there."""
+
+import functools
+import json
+import os
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sabi.photographs.decoding import DRAWING_MARK, find, printable
+from sabi.photographs.partition import PARTITIONS
+from sabi.runtime.errors import InputError
+from sabi.settings.params import Params, load
+from sabi.tables import MANIFEST, REJECTED, TEXT, read_table, write_table
+from stages.split import COLUMNS, SUMMARY, check_enough, main, split
+
+SHIPPED = load(Path(__file__).parents[2] / "params.yaml")
+
+
+def params(outside="clip", half_width=0.2, labels=None, scale=None, size=32, **changes) -> Params:
+    """The shipped parameters with other ones of split, and of labels, scale and augment.size."""
+    values = SHIPPED.model_dump()
+    values["split"] |= {"seed": 1, "specimen": "_(specimen[0-9]+)-", "validation": 0.2, "test": 0.2}
+    values["split"] |= {"min_side": 1, "max_megapixels": 1.0} | changes
+    values["split"]["soft_score"] = {"outside": outside, "half_width": half_width}
+    values["labels"] |= labels or {}
+    values["scale"] |= {"photographs": None, "target": None} | (scale or {})
+    values["augment"]["size"] = size
+    return Params.model_validate(values)
+
+
+def write(file: Path, picture: int, **options) -> None:
+    """An image of 6 x 6 pixels that only `picture` decides."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(picture).integers(0, 256, (6, 6, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "PNG", **options)
+
+
+# 40 photographs of 10 specimens, most of which have several grades.
+POOL = [
+    f"{['', 'bridge/', '橋/'][k % 3]}{1 + (k * 7 // 3) % 5}_specimen{k % 10:02d}-{k}.{['png', 'JPG'][k % 2]}"
+    for k in range(40)
+]
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pool")
+    for picture, path in enumerate(POOL):
+        write(folder / path, picture)
+
+    @functools.cache
+    def whole(seed):
+        return split(folder, params(seed=seed))[0]
+
+    return folder, whole
+
+
+@settings(deadline=None, max_examples=40)
+@given(paths=st.lists(st.sampled_from(POOL), unique=True), seed=st.integers(0, 5))
+def test_no_photograph_moves_when_others_come_or_go_whatever_their_order_on_disk(pool, paths, seed):
+    folder, whole = pool
+    with tempfile.TemporaryDirectory(dir=folder.parent) as some:
+        for path in paths:
+            (Path(some) / path).parent.mkdir(exist_ok=True)
+            os.link(folder / path, Path(some) / path)
+        manifest, rejected, summary = split(Path(some), params(seed=seed))
+    expected = whole(seed)[whole(seed).path.isin(paths)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(manifest, expected, check_dtype=bool(paths))
+    assert rejected.empty
+    assert summary == {"accepted": len(paths), "rejected": 0, "drawings": 0, "without_specimen": 0}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_specimen_is_in_one_partition_and_a_soft_score_near_its_grade(pool, seed):
+    manifest = pool[1](seed)
+    assert manifest.path.tolist() == sorted(POOL)
+    assert manifest.groupby("specimen").partition.nunique().eq(1).all()
+    assert manifest.partition.isin(PARTITIONS).all()
+    assert manifest.soft_score.between(1, 5).all()
+    assert (manifest.soft_score - manifest.grade).abs().max() <= 0.2
+    assert manifest.soft_score.nunique() > 20
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 5), st.integers(0, 3), st.integers(0, 4)),
+        max_size=9,
+        unique_by=lambda f: f[:2],
+    )
+)
+def test_equal_pixels_are_used_once_or_if_graded_differently_not_at_all(files):
+    """Each file is (grade, specimen, picture); the files' bytes differ even where pixels do not."""
+    with tempfile.TemporaryDirectory() as folder:
+        grades_of, paths_of = defaultdict(set), defaultdict(list)
+        for number, (grade, specimen, picture) in enumerate(files):
+            path = f"{grade}_specimen{specimen}-.png"
+            write(Path(folder) / path, picture, compress_level=number)
+            grades_of[picture].add(grade)
+            paths_of[picture].append(path)
+        manifest, rejected, _ = split(Path(folder), params())
+    used = {min(paths_of[picture]) for picture, grades in grades_of.items() if len(grades) == 1}
+    assert set(manifest.path) == used
+    assert sorted([*manifest.path, *rejected.path]) == sorted(
+        path for paths in paths_of.values() for path in paths
+    )
+    reasons = dict(zip(rejected.path, rejected.reason, strict=True))
+    for picture, paths in paths_of.items():
+        for path in set(paths) - used:
+            word = "same pixels as" if len(grades_of[picture]) == 1 else "same pixels under another grade"
+            assert reasons[path].startswith(word)
+            assert any(other in reasons[path] for other in paths if other != path)
+
+
+def test_every_file_is_in_exactly_one_of_manifest_and_rejected(tmp_path):
+    good = ["3_specimen1-1.png", "bridge/4_specimen2-1.JPEG", '5_it\'s, "so".png', "3_folder.png/2_in.png"]
+    for picture, path in enumerate(good):
+        write(tmp_path / path, picture)
+    write(tmp_path / "7_wrong grade.png", 90)
+    write(tmp_path / "4_specimen1-copy.png", 0)  # makes the first good one doubtful
+    write(tmp_path / os.fsdecode(b"3_\xff.png"), 91)
+    (tmp_path / "notes.txt").write_text("rust")
+    (tmp_path / "3_empty.jpg").touch()
+    (tmp_path / "3_text.jpg").write_text("rust")
+    (tmp_path / "3_link.jpg").symlink_to(tmp_path / "gone.jpg")
+    manifest, rejected, _ = split(tmp_path, params())
+    assert manifest.path.tolist() == sorted(good[1:])
+    assert not set(manifest.path) & set(rejected.path)
+    assert sorted([*manifest.path, *rejected.path]) == sorted(printable(path) for path in find(tmp_path))
+    assert rejected.reason.str.len().gt(0).all()
+    assert not rejected.reason.str.contains(str(tmp_path), regex=False).any()
+
+
+def test_limits_of_size_are_those_of_the_parameters(tmp_path):
+    write(tmp_path / "3_a.png", 1)
+    assert len(split(tmp_path, params(min_side=6, max_megapixels=36e-6))[0]) == 1
+    for limits in ({"min_side": 7}, {"max_megapixels": 35e-6}):
+        assert len(split(tmp_path, params(**limits))[1]) == 1
+
+
+def test_dropping_takes_scores_outside_the_scale_from_training_only(pool):
+    clipped, none, _ = split(pool[0], params(half_width=0.45))
+    dropped, rejected, _ = split(pool[0], params("drop", half_width=0.45))
+    outside = clipped.soft_score.isin([1.0, 5.0])
+    training = clipped.partition == "train"
+    assert none.empty and (outside & training).any() and (outside & ~training).any()
+    kept = clipped[~(outside & training)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(dropped, kept)
+    assert rejected.path.tolist() == clipped.path[outside & training].tolist()
+    assert rejected.reason.str.contains("split.soft_score.outside: drop", regex=False).all()
+
+
+def test_only_drawings_that_are_used_are_counted(tmp_path):
+    write(tmp_path / "3_a.png", 1)
+    for name, colour in (("3_b.jpg", "red"), ("3_b copy.jpg", "red"), ("4_c.jpg", "blue")):
+        Image.new("RGB", (9, 9), colour).save(tmp_path / name, comment=DRAWING_MARK)
+    manifest, rejected, summary = split(tmp_path, params())
+    assert (len(manifest), len(rejected)) == (3, 1)
+    assert summary == {"accepted": 3, "rejected": 1, "drawings": 2, "without_specimen": 3}
+
+
+# Names with control characters never get into a table: see test_names_with_control_characters.
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(TEXTS, min_size=1))
+@example(["007", "NA", "null", "nan", "None", "True", "1e3", "", " a ", "0x1F", "-inf"])
+@example(['it\'s "so", really', "a;b,c", '"', ",", "橋", "\ufeffx"])
+def test_text_comes_back_from_a_table_as_it_was(texts):
+    table = pd.DataFrame(dict.fromkeys(TEXT, texts) | {"soft_score": np.arange(len(texts)) / 3 + 1})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "new" / "table.csv"
+        write_table(table, file)
+        assert read_table(file).to_dict("list") == table.to_dict("list")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("Icon\r", "Icon\\x0d"), ("3_two\nlines.png", "3_two\\x0alines.png")]
+)
+def test_names_with_control_characters_are_rejected_in_one_row(tmp_path, name, shown):
+    """macOS puts a file named Icon and a carriage return into folders."""
+    write(tmp_path / name, 3)
+    _, rejected, _ = split(tmp_path, params())
+    write_table(rejected, tmp_path / "rejected.csv")
+    reason = "its name is not UTF-8 or has control characters; rename it"
+    assert read_table(tmp_path / "rejected.csv").to_dict("records") == [{"path": shown, "reason": reason}]
+
+
+def test_an_empty_table_keeps_its_columns(tmp_path):
+    write_table(pd.DataFrame([], columns=["path", "reason"]), tmp_path / "none.csv")
+    assert read_table(tmp_path / "none.csv").columns.tolist() == ["path", "reason"]
+
+
+@pytest.mark.parametrize(
+    "specimen",
+    ["007", "NA", "null", 'a "b"', "it's", "a, b", "橋 1", "1e5"],
+)
+def test_a_specimen_s_name_survives_the_manifest(tmp_path, specimen):
+    write(tmp_path / f"3_{specimen}-1.png", 1)
+    manifest, rejected, _ = split(tmp_path, params(specimen="_([^/]+)-"))
+    if len(rejected):  # a name may be refused, but is then to be read in the list of those
+        manifest = rejected
+    write_table(manifest, tmp_path / "out.csv")
+    again = read_table(tmp_path / "out.csv")
+    pd.testing.assert_frame_equal(again, manifest)
+    assert len(rejected) or again.specimen.tolist() == [specimen]
+
+
+NO_FILES = pd.DataFrame([], columns=["path", "reason"])
+
+
+def table(*left_out, grades=5):
+    """A manifest with one photograph of every grade in every partition but those left out."""
+    rows = [
+        (f"{g}_{p}.png", "", p, g, p, float(g), None)
+        for g in range(1, grades + 1)
+        for p in PARTITIONS
+        if (g, p) not in left_out
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "names", [["defect", "good"], list("12345"), [f"{age}s" for age in range(10, 70, 10)]]
+)
+def test_one_photograph_of_every_grade_in_every_partition_is_enough(names):
+    chosen = params(labels={"grades": names, "sound": names[1]})
+    assert check_enough(table(grades=len(names)), NO_FILES, chosen) is None
+    with pytest.raises(InputError, match=f"grade {names[-1]} in test"):
+        check_enough(table(grades=len(names) - 1), NO_FILES, chosen)
+
+
+@pytest.mark.parametrize("grade", range(1, 6))
+@pytest.mark.parametrize("part", PARTITIONS)
+def test_a_grade_that_a_partition_lacks_is_named(grade, part):
+    with pytest.raises(InputError) as caught:
+        check_enough(table((grade, part), (3, "test")), NO_FILES, params())
+    message = str(caught.value)
+    assert f"grade {grade} in {part}" in message and "grade 3 in test" in message
+    assert message.count("grade ") == len({(grade, part), (3, "test")})
+    assert "data/raw" in message and "split.seed" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("bad", [None, "notes.txt", "two\nlines.txt"])
+def test_no_usable_photograph_is_one_line_that_names_the_folder_and_the_first_file(tmp_path, bad):
+    if bad:
+        (tmp_path / bad).write_text("rust")
+    manifest, rejected, _ = split(tmp_path, params())
+    with pytest.raises(InputError) as caught:
+        check_enough(manifest, rejected, params())
+    message = str(caught.value)
+    assert "data/raw: no usable photographs" in message and "<grade>_" in message
+    assert len(message.splitlines()) == 1
+    assert not bad or bad.splitlines()[-1] in message
+
+
+def test_the_stage_writes_its_tables_even_where_photographs_are_missing(tmp_path, monkeypatch):
+    """The list of rejected files is what a user needs then."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data/raw/3_a.png", 1)
+    (tmp_path / "data/raw/notes.txt").write_text("rust")
+    with pytest.raises(InputError, match="grade 1 in train"):
+        main(params())
+    assert read_table(MANIFEST).path.tolist() == ["3_a.png"]
+    assert read_table(REJECTED).path.tolist() == ["notes.txt"]
+    counts = {"accepted": 1, "rejected": 1, "drawings": 0, "without_specimen": 1}
+    assert json.loads(SUMMARY.read_text()) == counts
+
+
+# Labels from elsewhere, and scale.
+
+THREE = {"grades": ["bad", "so so", "good"], "sound": "so so"}
+
+
+def test_the_same_photographs_are_split_alike_whatever_tells_their_grades(tmp_path):
+    """But for the path: the partition follows the specimen, the soft score the content."""
+    layouts = {"name": "{}_{}.png", "folder": "{}/{}.png", "csv": "{1}.png"}
+    manifests = {}
+    for source, layout in layouts.items():
+        rows = ["file,grade"]
+        for picture in range(12):
+            grade = THREE["grades"][picture % 3]
+            path = layout.format(grade, f"photo{picture}")
+            write(tmp_path / source / path, picture)
+            rows.append(f"{path},{grade}")
+        if source == "csv":
+            (tmp_path / source / "labels.csv").write_text("\n".join(rows))
+        chosen = params(labels={"source": source, **THREE})
+        manifest, rejected, summary = split(tmp_path / source, chosen)
+        assert rejected.empty and summary["without_specimen"] == 12
+        manifests[source] = manifest.drop(columns="path").sort_values("sha256", ignore_index=True)
+    assert manifests["name"].partition.nunique() > 1
+    assert set(manifests["name"].specimen) == {f"photo{picture}" for picture in range(12)}
+    pd.testing.assert_frame_equal(manifests["name"], manifests["folder"])
+    pd.testing.assert_frame_equal(manifests["name"], manifests["csv"])
+
+
+def test_a_table_s_specimen_goes_before_the_pattern_and_its_files_are_all_accounted_for(tmp_path):
+    for picture, name in enumerate(["a_specimen1-.png", "b.png", "c.png", "unlisted.png"]):
+        write(tmp_path / name, picture)
+    (tmp_path / "labels.csv").write_text(
+        "file,grade,specimen\na_specimen1-.png,1,girder 7\nb.png,2,\nc.png,9,\ngone.png,1,\nlabels.csv,1,\n"
+    )
+    manifest, rejected, summary = split(tmp_path, params(labels={"source": "csv"}))
+    assert dict(zip(manifest.path, manifest.specimen, strict=True)) == {
+        "a_specimen1-.png": "girder 7",
+        "b.png": "b",
+    }
+    assert rejected.path.tolist() == ["c.png", "gone.png", "unlisted.png"]
+    assert summary == {"accepted": 2, "rejected": 3, "drawings": 0, "without_specimen": 1}
+
+
+def test_a_listed_file_that_is_no_photograph_is_refused_as_such(tmp_path):
+    (tmp_path / "notes.txt").write_text("rust")
+    (tmp_path / "labels.csv").write_text("file,grade\nnotes.txt,1\n")
+    manifest, rejected, _ = split(tmp_path, params(labels={"source": "csv"}))
+    assert manifest.empty and rejected.path.tolist() == ["notes.txt"]
+    assert rejected.reason[0].startswith("not a photograph")
+
+
+def test_a_photograph_s_own_scale_goes_before_that_of_all(tmp_path):
+    for picture, name in enumerate(["3_a.png", "3_b.png"]):
+        write(tmp_path / name, picture)
+    assert split(tmp_path, params())[0].mm_per_pixel.isna().all()
+    (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,0.3\n")
+    write_table(split(tmp_path, params())[0], tmp_path / "out" / "manifest.csv")
+    assert read_table(tmp_path / "out" / "manifest.csv").mm_per_pixel.tolist() == pytest.approx(
+        [0.3, np.nan], nan_ok=True
+    )
+    assert split(tmp_path, params(scale={"photographs": 0.1}))[0].mm_per_pixel.tolist() == [0.3, 0.1]
+
+
+def test_photographs_that_show_too_little_or_of_unknown_scale_are_refused_where_there_is_a_target(tmp_path):
+    for picture, name in enumerate(["3_a.png", "3_b.png", "3_c.png"]):  # 6 pixels a side
+        write(tmp_path / name, picture)
+    (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,0.8\n3_b.png,0.7\n")
+    manifest, rejected, _ = split(tmp_path, params(scale={"target": 0.15}))
+    assert manifest.path.tolist() == ["3_a.png"]
+    assert rejected.path.tolist() == ["3_b.png", "3_c.png"]
+    assert "4.2 x 4.2 mm; 4.8 mm are needed" in rejected.reason[0]
+    assert "scale is unknown" in rejected.reason[1]
+    assert len(split(tmp_path, params())[0]) == 3
+
+
+def test_a_photograph_graded_twice_is_not_used_because_one_copy_lacks_its_scale(tmp_path):
+    write(tmp_path / "3_a.png", 1)
+    write(tmp_path / "4_a.png", 1)
+    (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,1\n")
+    manifest, rejected, _ = split(tmp_path, params(scale={"target": 0.01}))
+    assert manifest.empty and rejected.reason.str.contains("under another grade").all()
+
+
+@pytest.mark.parametrize(
+    ("source", "layout"), [("name", "<grade>_"), ("folder", "<grade>/"), ("csv", "labels.csv")]
+)
+def test_an_empty_folder_is_told_with_what_the_source_of_labels_wants(tmp_path, source, layout):
+    if source == "csv":
+        (tmp_path / "labels.csv").write_text("file,grade\n")
+    chosen = params(labels={"source": source, **THREE})
+    manifest, rejected, _ = split(tmp_path, chosen)
+    with pytest.raises(InputError) as caught:
+        check_enough(manifest, rejected, chosen)
+    assert layout in str(caught.value) and "grades bad, so so, good" in str(caught.value)
+
+
+def test_soft_scores_keep_within_any_number_of_grades(tmp_path):
+    for picture in range(30):
+        write(tmp_path / f"{['bad', 'good'][picture % 2]}_{picture}.png", picture)
+    chosen = {"labels": {"grades": ["bad", "good"], "sound": "good"}, "half_width": 0.4}
+    manifest, _, _ = split(tmp_path, params(**chosen))
+    assert manifest.soft_score.between(1, 2).all() and manifest.soft_score.isin([1, 2]).any()
+    _, rejected, _ = split(tmp_path, params("drop", **chosen))
+    assert len(rejected) and rejected.reason.str.contains(r"outside 1\.\.2 ").all()

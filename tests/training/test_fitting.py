@@ -1,0 +1,200 @@
+"""Fitting a member: what trains, what stays, what each option changes, the same bits twice."""
+
+import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sabi.backbones import embedder as backbones
+from sabi.models import head as heads
+from sabi.models import member as members
+from sabi.photographs.drawings import calibration_batch
+from sabi.runtime.errors import InputError
+from sabi.settings import params
+from sabi.training import fitting
+from sabi.training import loop as training
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+SIDE = 32
+SKIPPED = 4  # so that not every grade has as many
+STATES = np.linspace(0.7, 5.3, 30)[SKIPPED:]
+
+
+def settings(**train) -> params.Params:
+    """The shipped parameters, small and quick, with changes to `train`."""
+    values = params.load(ROOT / "params.yaml").model_dump()
+    values["augment"]["size"] = SIDE
+    values["train"] |= {"epochs": 3, "batch_size": 8, "embed_batch": 8, "threads": 2}
+    values["train"]["dense"]["units"] = [16]
+    values["train"]["ridge"]["folds"] = 3
+    values["train"]["fine_tune"] = {"layers": 12, "first": {}, "learning_rate": 0.001, "epochs": 2}
+    for name, value in train.items():
+        old = values["train"][name]
+        values["train"][name] = old | value if isinstance(value, dict) else value
+    return params.Params.model_validate(values)
+
+
+def part(seed: int, copies: int, measured: bool) -> fitting.Part:
+    grades = np.clip(np.round(STATES), 1, 5).astype(int)
+    pixels = np.stack([calibration_batch(SIDE, 30, seed + v)[SKIPPED:] for v in range(1 + copies)])
+    rows = pd.DataFrame({"grade": grades, "specimen": [str(i // 2) for i in range(len(grades))]})
+    features = np.stack([STATES, -STATES], axis=1) if measured else np.zeros((len(grades), 0))
+    scores = np.tile(grades.astype(float), (1 + copies, 1))
+    return fitting.Part(rows, pixels, scores, features.astype(np.float32))
+
+
+@cache
+def frozen_mobilenet():
+    """Built once; "scratch" keeps it out of the repository's store."""
+    return members.embedder(members.describe("mobilenet", settings()) | {"mode": "scratch"})
+
+
+def fitted(name: str, chosen: params.Params, folder, measured: bool = False):
+    """(scores of validation, curve, head's weights, network, description) of a member fitted on drawings."""
+    parts = {"train": part(0, 1, measured), "validation": part(50, 0, measured)}
+    description = members.describe(name, chosen)
+    frozen = description["mode"] == "frozen"
+    embed = frozen_mobilenet() if frozen else members.embedder(description | {"mode": "scratch"})
+    if not frozen:
+        fitting.unfreeze(embed.network, description, chosen)
+
+    def log(step, values):
+        assert np.isfinite(list(values.values())).all()
+
+    if description["mode"] == "scratch":
+        head, described = fitting.start_head(embed, parts["train"], name, chosen)
+    else:
+        rows = {part: fitting.features(embed, parts[part], part) for part in parts}
+        head, described, curve, _ = fitting.fit_head(parts, rows, embed.channels, name, chosen, log)
+    if not frozen:
+        checkpoint = training.Checkpoint(folder / "checkpoint")
+        head, curve, _ = fitting.fit_network(
+            embed.network, head, described, parts, description, chosen, checkpoint, log
+        )
+        embed = members.trained_embedder(description, embed.network)
+    rows = fitting.features(embed, parts["validation"], "validation")
+    scores = heads.predict(head, rows, described)
+    return scores, curve, [w.tobytes() for w in head.values()], embed.network, described
+
+
+DENSE = {"head": "dense"}
+OPTIONS = {
+    "the wiki's head": (DENSE, {"dense": {"dropout": 0.2}}),
+    "sigmoid": (DENSE, {"output": "sigmoid"}),
+    "coral": (DENSE, {"output": "coral"}),
+    "corn": (DENSE, {"output": "corn"}),
+    "mse": (DENSE, {"loss": {"name": "mse"}}),
+    "strong": (DENSE, {"loss": {"name": "strong"}}),
+    "asymmetry": (DENSE, {"loss": {"asymmetry": 3.0}}),
+    "balanced": (DENSE, {"class_weights": "balanced"}),
+    "adamw": (DENSE, {"optimizer": "adamw"}),
+    "sgd": (DENSE, {"optimizer": "sgd"}),
+    "rmsprop": (DENSE, {"optimizer": "rmsprop"}),
+    "cosine": (DENSE, {"schedule": "cosine"}),
+    "plateau": (DENSE | {"learning_rate": 0.1, "epochs": 8, "patience": 2}, {"schedule": "plateau"}),
+    "learning rate": (DENSE, {"learning_rate": 0.01}),
+    "batch": (DENSE, {"batch_size": 16}),
+    "seed": (DENSE, {"seed": 5}),
+    "balanced ridge": ({}, {"class_weights": "balanced"}),
+}
+
+
+@cache
+def plain_curve(**base):
+    return fitted("mobilenet", settings(**base), None)[1]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_changes_the_head_and_repeats_its_bits(option, tmp_path):
+    base, change = OPTIONS[option]
+    changed, again = (fitted("mobilenet", settings(**base | change), tmp_path) for _ in range(2))
+    assert changed[2] == again[2] and changed[0].tobytes() == again[0].tobytes()
+    assert not changed[1].equals(plain_curve(**base))  # the curve, since the best epoch may be none
+    assert changed[0].min() >= 1 and changed[0].max() <= 5
+
+
+def test_measured_features_join_the_embedding(tmp_path):
+    """They tell the state here, so the error falls."""
+    without, with_them = (
+        fitted("mobilenet", settings(), tmp_path / str(measured), measured) for measured in (False, True)
+    )
+    assert with_them[4]["features"] == without[4]["features"] + 2
+    assert min(with_them[1].validation_mae) < min(without[1].validation_mae)
+
+
+def weights_of(network) -> dict[int, list[bytes]]:
+    """By place, since Keras numbers the names of layers through all networks of the process."""
+    layers = enumerate(network.layers)
+    return {place: [w.tobytes() for w in layer.get_weights()] for place, layer in layers if layer.weights}
+
+
+@pytest.mark.parametrize("head", ["ridge", "dense"])
+def test_fine_tuning_trains_only_the_last_layers_and_starts_from_the_frozen_head(head, tmp_path):
+    chosen = settings(head=head)
+    start = weights_of(frozen_mobilenet().network)
+    tuned = settings(head=head, mode="fine_tune")
+    _, curve, _, network, _ = fitted("mobilenet", tuned, tmp_path / "a")
+    changed = {place for place, weights in weights_of(network).items() if weights != start[place]}
+    assert changed <= set(range(len(network.layers) - 12, len(network.layers)))
+    assert not [place for place in changed if "Normalization" in type(network.layers[place]).__name__]
+    assert bool(changed) == (curve.validation_loss.argmin() > 0)
+    assert changed or head == "ridge"  # whose start is hard to better
+    # Row 0 is the frozen head's own validation error.
+    frozen = fitted("mobilenet", chosen, tmp_path / "b")[0]
+    grades = part(50, 0, False).rows.grade
+    assert curve.validation_mae[0] == pytest.approx(np.abs(frozen - grades).mean(), abs=1e-4)
+
+
+def test_fine_tuning_from_a_named_layer():
+    network = backbones.build("mobilenet", SIDE, "random", seed=0)
+
+    def unfreeze(layers=20, **first):
+        chosen = settings(mode="fine_tune", fine_tune={"layers": layers, "first": first})
+        fitting.unfreeze(network, members.describe("mobilenet", chosen), chosen)
+        return [layer.name for layer in network.layers if layer.trainable_variables]
+
+    name = "expanded_conv_14_project"
+    assert unfreeze(mobilenet=name)[0] == name
+    assert unfreeze(vgg16="block5_conv1") == unfreeze()  # another network's
+    everything = unfreeze(10_000)
+    assert unfreeze(12) == everything[-len(unfreeze(12)) :] and len(unfreeze(12)) < len(everything)
+    with pytest.raises(InputError, match=r"first.mobilenet = 'block9': mobilenet has no such layer"):
+        unfreeze(mobilenet="block9")
+    with pytest.raises(InputError, match="use more layers"):
+        unfreeze(1)
+
+
+@pytest.mark.parametrize(("name", "head"), [("cnn3", "ridge"), ("deepcnn1", "dense"), ("mobilenet", "dense")])
+def test_training_from_scratch_trains_every_layer_and_repeats_its_bits(name, head, tmp_path):
+    """Own networks are, whatever `train.mode` and `train.head` say."""
+    chosen = settings(
+        head=head, mode="scratch" if name == "mobilenet" else "frozen", class_weights="balanced"
+    )
+    start = weights_of(members.embedder(members.describe(name, chosen)).network)
+    scores, curve, _, network, described = fitted(name, chosen, tmp_path / "a")
+    assert (described["units"] == []) == (name != "mobilenet")
+    best = int(curve.validation_loss.argmin())
+    same = {layer for layer, weights in weights_of(network).items() if weights == start[layer]}
+    assert same == (set(start) if best == 0 else set())
+    assert curve.train_loss.iloc[-1] < 100 * curve.train_loss[0]  # no explosion beyond the first steps
+    if name != "mobilenet":  # takes long
+        again = fitted(name, chosen, tmp_path / "b")
+        assert again[0].tobytes() == scores.tobytes() and again[1].equals(curve)
+
+
+def test_augmentation_alters_every_epoch_of_training_from_scratch(tmp_path):
+    chosen = settings(epochs=2)
+    still = chosen.model_dump()
+    for transform in still["augment"].values():
+        if isinstance(transform, dict):
+            transform["probability"] = 0.0
+    curves = [
+        fitted("cnn1", c, tmp_path / str(i))[1]
+        for i, c in enumerate([chosen, params.Params.model_validate(still)])
+    ]
+    assert curves[0].train_loss[0] == curves[1].train_loss[0]  # epoch 0 measures the photographs as they are
+    assert curves[0].train_loss[1] != curves[1].train_loss[1]

@@ -1,0 +1,110 @@
+"""What a change of settings does, in the real git and DVC repository of `test_pipeline`."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from sabi.runtime.repository import elsewhere
+from sabi.tables import read_table
+from tests.conftest import ROOT, change_params, shell
+from tests.whole.test_pipeline import MEMBERS, lock, metrics, mlflow_runs, stages_run
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_candidate_is_one_more_stage_and_leaves_no_trace(copy):
+    """The other networks are the very same artefacts, in whatever set they are."""
+    before, bytes_before, figures = lock(copy), (copy / "dvc.lock").read_bytes(), metrics(copy)
+    options = "-S 'candidates=[cnn1]' -S 'ensemble.members=[cnn1,densenet]' -S ensemble.method=weighted"
+    log = shell(f"dvc exp run {options}", copy)
+    assert stages_run(log) == ["train@cnn1", "ensemble", "binning", "evaluate", "report"]
+    for stage in ("train_densenet", "train_efficientnet", "train_mobilenet"):
+        assert lock(copy)[stage] == before[stage]
+    assert set(json.loads((copy / "metrics/members.json").read_text())) == {*MEMBERS, "cnn1"}
+    assert metrics(copy) != figures
+    name = re.search(r"Ran experiment\(s\): (\S+)", log).group(1)
+    assert mlflow_runs(copy)[-2:] == [("training", "train cnn1", "FINISHED"), ("result", name, "FINISHED")]
+    # Back by hand, so that DVC leaves the candidate's folder where it is.
+    shell("git checkout --quiet params.yaml dvc.lock metrics", copy)
+    shell("dvc repro", copy)
+    assert not (copy / "data/members/cnn1").exists() and not (copy / "metrics/train/cnn1.json").exists()
+    assert (copy / "dvc.lock").read_bytes() == bytes_before
+
+
+def test_a_fine_tuning_that_was_killed_goes_on(copy):
+    """To the same bits, as `test_loop` shows."""
+    change_params(copy, {"train": {"mode": "fine_tune", "fine_tune": {"epochs": 5, "learning_rate": 0.001}}})
+    command = "dvc repro --single-item --no-run-cache train_mobilenet"
+    environment = elsewhere() | {"PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    process = subprocess.Popen(command.split(), cwd=copy, env=environment)
+
+    def epochs_done() -> int:
+        states = list((copy / "checkpoints").glob("*/state.json"))
+        return json.loads(states[0].read_text())["last"] if states else 0
+
+    while process.poll() is None and epochs_done() < 2:
+        time.sleep(0.05)
+    for stage in psutil.Process(process.pid).children(recursive=True):
+        stage.kill()
+    assert process.wait() != 0, "ended before it could be killed"
+    assert "continuing after epoch" in shell(command, copy)
+    assert not list((copy / "checkpoints").iterdir())  # nothing left of it
+    assert (copy / "data/members/mobilenet/backbone.weights.h5").exists()
+    shell("dvc repro --single-item --force binning", copy)  # grades with the weights saved
+
+
+def test_two_named_grades_and_a_scale_from_a_csv(copy):
+    """Good and defect; photographs of two scales are brought to one before their middle is cut out."""
+    raw = copy / "data/raw"
+    lines = ["file,grade,specimen,mm_per_pixel"]
+    for number, file in enumerate(sorted(raw.glob("[1-5]_specimen*.jpg"))):
+        grade = "defect" if file.name[0] in "12" else "good"
+        lines.append(f"{file.name},{grade},beam {number},{0.2 if number % 2 else 0.25}")
+    (raw / "labels.csv").write_text("\n".join(lines) + "\n")
+    labels = {"source": "csv", "grades": ["defect", "good"], "sound": "good"}
+    scale = {"photographs": 0.2, "target": 1.0}
+    change_params(copy, {"labels": labels, "scale": scale, "train": {"measured": True}})
+    log = shell("dvc repro", copy)
+    manifest = read_table(copy / "data/split/manifest.csv")
+    assert set(manifest.grade) == {1, 2} and set(manifest.mm_per_pixel) == {0.2, 0.25}
+    assert len(manifest) == len(lines) - 1
+    without_row = read_table(copy / "data/split/rejected.csv")
+    assert len(without_row) + len(manifest) == 77 and "labels.csv" not in set(without_row.path)
+    assert set(read_table(copy / "data/grades/grades.csv").grade) <= {1, 2}
+    assert (copy / "data/grades/unlabelled/scoregood").is_dir()
+    assert list(metrics(copy)["recall"]) == ["defect", "good"], log
+    assert metrics(copy)["accuracy"] > 0.6
+    assert "defect" in (copy / "report.html").read_text()
+
+
+def test_the_wikis_settings_run_as_a_queued_experiment(copy):
+    """Dense head, dropped labels, fixed thresholds, in DVC's copy of the repository.
+
+    Not its last block, for which three networks would be built again.
+    """
+    wiki = (
+        "-S train.head=dense -S train.epochs=3 -S train.dense.units=[64] "
+        "-S split.soft_score.outside=drop -S binning.method=fixed -S ensemble.members=[mobilenet]"
+    )
+    before = (copy / "dvc.lock").read_bytes()
+    log = shell(f"dvc exp run --temp -n wiki {wiki}", copy)
+    assert (copy / "dvc.lock").read_bytes() == before  # the workspace is left alone
+    shown = json.loads(shell("dvc exp show --json --no-pager", copy))
+    assert "wiki" in json.dumps(shown)
+    runs = mlflow_runs(copy)
+    assert runs[-1] == ("result", "wiki", "FINISHED")
+    assert [name for kind, name, _ in runs[4:] if kind == "training"] == [f"train {m}" for m in MEMBERS]
+    shell("dvc exp apply wiki", copy)
+    curve = read_table(copy / "data/members/mobilenet/curve.csv")
+    assert curve.step.tolist() == [0, 1, 2, 3], log  # 0 is the head before its first epoch
+    thresholds = json.loads((copy / "data/grades/thresholds.json").read_text())
+    assert thresholds["ensemble"] == [2.3, 3.1, 3.4, 3.7]
+    rejected = read_table(copy / "data/split/rejected.csv")
+    dropped = rejected[rejected.reason.str.contains("soft score outside")]
+    assert len(dropped) == len(rejected) - 2 > 0
+    assert set(dropped.path.str[0]) == {"1", "5"}
