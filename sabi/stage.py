@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from sabi.runtime.determinism import check_machine
 from sabi.runtime.errors import InputError
-from sabi.settings import params
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 from sabi.tracking import runs as tracking
 
 
-def run(main: Callable[[params.Params], None]) -> None:
+def run(main: Callable[[Params], None]) -> None:
     """Run a stage's `main` with the checked parameters of `params.yaml` in this folder.
 
     Exits with 1 and one line on standard error for an `InputError`, with 130
@@ -19,7 +20,7 @@ def run(main: Callable[[params.Params], None]) -> None:
     checked = None
     try:
         check_machine()
-        checked = params.load()
+        checked = load()
         main(checked)
     except BaseException as error:
         if "DVC_EXP_NAME" in os.environ:
@@ -32,7 +33,7 @@ def run(main: Callable[[params.Params], None]) -> None:
         raise
 
 
-def record(error: BaseException, checked: params.Params | None) -> None:
+def record(error: BaseException, checked: Params | None) -> None:
     """Record in MLflow why an experiment failed; say so if that fails as well, but raise nothing."""
     try:
         tracking.record_failure(error, checked)

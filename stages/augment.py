@@ -9,11 +9,14 @@ import pandas as pd
 from PIL import Image
 
 from sabi.photographs.augmentation import augmented
-from sabi.photographs.decoding import decode, map_threads, prepared
+from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.features import in_millimetres, measure
 from sabi.photographs.partition import PARTITIONS
-from sabi.report.contact_sheet import grade_labels, paste
-from sabi.settings.params import Augment, Params
+from sabi.report.contact_sheet import paste
+from sabi.report.grade_labels import grade_labels
+from sabi.runtime.threads import map_threads
+from sabi.settings.augment import Augment
+from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, read_table, write_table
 
@@ -85,7 +88,7 @@ def draw_sheet(pixels: np.ndarray, rows: pd.DataFrame, params: Params) -> Image.
     """
     scores = rows.soft_score.to_numpy(float)
     strips = []
-    for number, name in zip(params.grades.numbers, grade_labels(params.grades), strict=True):
+    for number, name in zip(params.labels.rating.numbers, grade_labels(params.labels.rating), strict=True):
         found = np.flatnonzero(rows.grade == number)
         # From both ends, because neighbours are of one specimen.
         for row in sorted({*found[:1], *found[-1:]}):

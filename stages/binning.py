@@ -14,9 +14,11 @@ from sabi.grading.correction import Rule
 from sabi.grading.thresholds import to_grades, tune_thresholds
 from sabi.models import member as members
 from sabi.photographs import labels
-from sabi.photographs.decoding import Unusable, check_name, decode, find, map_threads, prepared, printable
+from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.features import FEATURES, in_millimetres, measure
+from sabi.photographs.files import Unusable, check_name, find, printable
 from sabi.runtime.determinism import fix_threads
+from sabi.runtime.threads import map_threads
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, MEMBERS, read_json, read_table, write_json, write_table
@@ -38,7 +40,7 @@ def main(params: Params) -> None:
         validation = table[table.partition == "validation"]
         truth = manifest.grade[validation.path].to_numpy()
         thresholds[who] = (
-            tune_thresholds(validation.score.to_numpy(), truth, len(params.grades.names))
+            tune_thresholds(validation.score.to_numpy(), truth, len(params.labels.rating.names))
             if params.binning.method == "tuned"
             else params.binning.thresholds
         )
@@ -72,7 +74,7 @@ def learn_correction(
             measured(validation),
             manifest.specimen[validation.path].to_numpy(),
             thresholds,
-            params.grades.names.index(chosen.above) + 1,
+            params.labels.rating.names.index(chosen.above) + 1,
             chosen.within,
         )
     rule = learnt if isinstance(learnt, Rule) else None
@@ -148,7 +150,7 @@ def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bo
     table = pd.DataFrame(graded, columns=["path", "score", "grade"])
     write_table(table, OUT / "unlabelled.csv")
     write_table(pd.DataFrame(rejected, columns=["path", "reason"]), OUT / "unlabelled_rejected.csv")
-    sort_into_folders(table, params.grades.names)
+    sort_into_folders(table, params.labels.rating.names)
     print(f"unlabelled: {len(graded)} photographs graded, {len(rejected)} files rejected")
 
 

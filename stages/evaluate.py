@@ -36,11 +36,11 @@ def main(params: Params) -> None:
         validation[who] = score_errors(known[known.partition == "validation"])
         test = known[known.partition == "test"]
         judged = [test[column].to_numpy() for column in ("grade_true", "grade", "score")]
-        metrics[who] = measure(*judged, params.grades)
+        metrics[who] = measure(*judged, params.labels.rating)
         bounds[who] = intervals(
             *judged,
             test.specimen.to_numpy(),
-            params.grades,
+            params.labels.rating,
             resamples=params.evaluate.bootstrap.resamples,
             seed=params.evaluate.bootstrap.seed,
         )

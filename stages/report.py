@@ -13,7 +13,7 @@ from sabi.grades import Grades
 from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
 from sabi.report import figures
-from sabi.report.contact_sheet import grade_labels
+from sabi.report.grade_labels import grade_labels
 from sabi.runtime.processes import beside
 from sabi.settings.params import Params
 from sabi.stage import run
@@ -90,7 +90,7 @@ def what_to_note(params: Params, summary: dict) -> list[str]:
 
 def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes: list[str]) -> str:
     """The page: everything in one file, names from files escaped."""
-    rating = params.grades
+    rating = params.labels.rating
     manifest = read_table(MANIFEST)
     judged = read_table("metrics/predictions.csv")
     projections = read_table("data/evaluate/projections.csv")

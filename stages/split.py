@@ -7,18 +7,11 @@ import pandas as pd
 
 from sabi.grades import LOWEST
 from sabi.photographs import labels, partition
-from sabi.photographs.decoding import (
-    Decoded,
-    Unusable,
-    check_coverage,
-    check_name,
-    examine,
-    find,
-    map_threads,
-    printable,
-)
+from sabi.photographs.decoding import Decoded, check_coverage, examine
+from sabi.photographs.files import Unusable, check_name, find, printable
 from sabi.photographs.labels import Label
 from sabi.runtime.errors import InputError
+from sabi.runtime.threads import map_threads
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, REJECTED, write_json, write_table
@@ -90,8 +83,8 @@ def _row(path: str, decoded: Decoded, label: Label, named: str | None, params: P
     """
     scale = label.mm_per_pixel or params.scale.photographs
     check_coverage(decoded.width, decoded.height, scale, params.augment.size, params.scale.target)
-    chosen, highest = params.split, params.grades.highest
-    grade = params.grades.names[label.grade - 1]
+    chosen, highest = params.split, params.labels.rating.highest
+    grade = params.labels.rating.names[label.grade - 1]
     specimen = named or partition.ungraded(path, grade, params.labels.source)
     part = partition.partition_of(
         specimen,
@@ -132,7 +125,7 @@ def _repeated(accepted: dict[str, Decoded], labelled: dict[str, Label]) -> dict[
 
 def check_enough(manifest: pd.DataFrame, rejected: pd.DataFrame, params: Params) -> None:
     """Raise `InputError` unless every grade has photographs in every partition."""
-    names = params.grades.names
+    names = params.labels.rating.names
     if manifest.empty:
         first = f", the first: {rejected.path[0]}: {rejected.reason[0]}" if len(rejected) else ""
         raise InputError(

@@ -12,7 +12,7 @@ import pytest
 from sabi import stage
 from sabi.runtime.determinism import PINNED
 from sabi.runtime.errors import InputError
-from sabi.settings import params
+from sabi.settings.loading import load
 from tests.conftest import ROOT
 
 SCRIPTS = ["split", "augment", "train mobilenet", "ensemble", "binning", "evaluate", "report"]
@@ -73,7 +73,7 @@ def test_a_stage_gets_the_checked_parameters(monkeypatch):
     monkeypatch.chdir(ROOT)
     got = []
     stage.run(got.append)
-    assert got == [params.load(ROOT / "params.yaml")]
+    assert got == [load(ROOT / "params.yaml")]
 
 
 @pytest.mark.parametrize(

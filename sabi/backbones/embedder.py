@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from sabi.backbones import forward
+from sabi.backbones.calibration import calibrate, calibration_batch
 from sabi.backbones.store import Store, cached
 from sabi.networks import NETWORKS, Application, Own
-from sabi.photographs.decoding import map_threads
-from sabi.photographs.drawings import calibration_batch
 from sabi.runtime.determinism import THREADS, seed_tensorflow
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import repository_root
-from sabi.settings.params import Pooling
+from sabi.runtime.threads import in_batches
+from sabi.settings.train import Pooling
 
 CALIBRATION_PHOTOGRAPHS = 32
 # The store's keys for what is known of a network itself; no photograph's digest is so short.
@@ -90,7 +90,7 @@ def build(name: str, size: int, weights: str, seed: int) -> Any:
         return network.build(size)
     if weights == "random":
         built = architecture(network, size)
-        _calibrate(built, preprocess(name, calibration_batch(size, CALIBRATION_PHOTOGRAPHS, seed)))
+        calibrate(built, preprocess(name, calibration_batch(size, CALIBRATION_PHOTOGRAPHS, seed)))
         return built
     try:
         return architecture(network, size, weights if file is None else str(file))
@@ -128,30 +128,6 @@ def preprocess(name: str, pixels: np.ndarray) -> np.ndarray:
     if isinstance(network, Own):
         return floats
     return getattr(keras.applications, network.module).preprocess_input(floats)
-
-
-def _calibrate(network: Any, batch: np.ndarray) -> None:
-    """Set every batch-norm's statistics to those of `batch`, in one pass.
-
-    Random weights with untrained statistics (mean 0, variance 1) shrink a
-    signal to nothing on its way through a deep network.
-    """
-    import keras
-    import tensorflow as tf
-
-    norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
-    kept = [layer.momentum for layer in norms], [layer.rate for layer in dropouts]
-    for layer in norms:
-        layer.momentum = 0.0
-    for layer in dropouts:
-        layer.rate = 0.0
-    # In a graph, because Keras itself keeps every layer's output until the end: gigabytes.
-    tf.function(lambda inputs: network(inputs, training=True), autograph=False)(batch)
-    for layer, momentum in zip(norms, kept[0], strict=True):
-        layer.momentum = momentum
-    for layer, rate in zip(dropouts, kept[1], strict=True):
-        layer.rate = rate
 
 
 def pooled(network: Any, pooling: Pooling) -> tuple[Any, list[int]]:
@@ -272,22 +248,3 @@ class Embedder:
             embeddings, reused = cached(store, self._recipe, pixels, self._compute, self._batch, label)
         self.reused += reused
         return embeddings
-
-
-def in_batches(
-    function: Callable, rows: Any, batch: int, label: str | None = None, at_once: int = 1
-) -> np.ndarray:
-    """`function` over `rows` (n, ...) in batches of exactly `batch`, results joined.
-
-    The last batch is filled up with zeros and cut afterwards: a row's result
-    then has the same bits whatever number of rows it comes with. `at_once`
-    threads share the batches. A progress bar is shown if there is a `label`.
-    """
-
-    def of(start: int) -> np.ndarray:
-        chunk = np.asarray(rows[start : start + batch])
-        padded = np.zeros((batch, *chunk.shape[1:]), chunk.dtype)
-        padded[: len(chunk)] = chunk
-        return np.asarray(function(padded))[: len(chunk)]
-
-    return np.concatenate(map_threads(of, range(0, len(rows), batch), label, "batch", at_once))

@@ -284,7 +284,7 @@ def start(root: Path, folder: Path, work: Work) -> dict[str, Any]:
 
     return {
         "stages_seconds": {
-            name: seconds(f"import {module}; from sabi.settings import params; params.load()")
+            name: seconds(f"import {module}; from sabi.settings.loading import load; load()")
             for name, module in modules.items()
         },
         "tensorflow_seconds": seconds("import tensorflow"),

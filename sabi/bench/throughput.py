@@ -22,11 +22,13 @@ import numpy as np
 from tqdm import tqdm
 
 from sabi.backbones import embedder as backbones
+from sabi.backbones.calibration import calibration_batch
 from sabi.models import head as heads
 from sabi.networks import NETWORKS, STANDARD
-from sabi.photographs.drawings import calibration_batch
 from sabi.runtime.determinism import fix_threads
-from sabi.settings.params import Params, Pooling, load
+from sabi.settings.loading import load
+from sabi.settings.params import Params
+from sabi.settings.train import Pooling
 from sabi.tables import write_json
 from sabi.training import loop as training
 
@@ -187,13 +189,13 @@ def head(rounds: int, params: Params) -> dict[str, float]:
 
     batch = params.train.batch_size
     chosen = params.train.model_copy(update={"head": "dense", "output": "linear", "patience": rounds + 2})
-    grades = len(params.grades.names)
+    grades = len(params.labels.rating.names)
     description = heads.describe(FEATURES, grades, chosen)
     model = heads.build(description)
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((STEPS * batch, FEATURES), np.float32)
     scores = rng.uniform(1, grades, len(rows))
-    loss = heads.loss(chosen.loss, description, params.grades.worst_sound)
+    loss = heads.loss(chosen.loss, description, params.labels.rating.worst_sound)
     ends: list[float] = []
 
     def examples(count: int) -> training.Examples:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sabi.runtime.imports import without
 from sabi.runtime.processes import beside
-from sabi.settings.params import Projection
+from sabi.settings.evaluate import Projection
 
 COMPONENTS = 50
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sabi.backbones.embedder import in_batches
 from sabi.grades import LOWEST
 from sabi.runtime.determinism import pin_tensorflow
 from sabi.runtime.errors import InputError
-from sabi.settings.params import Loss, Train
+from sabi.runtime.threads import in_batches
+from sabi.settings.train import Loss, Train
 
 Weights = dict[str, np.ndarray]
 

@@ -21,7 +21,8 @@ from sabi.backbones import embedder as backbones
 from sabi.models import head as heads
 from sabi.networks import NETWORKS, Own
 from sabi.runtime.errors import InputError
-from sabi.settings.params import Params, Pooling
+from sabi.settings.params import Params
+from sabi.settings.train import Pooling
 from sabi.tables import read_json, write_json
 
 

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import affine_transform
 
-from sabi.photographs.partition import uniform
-from sabi.settings.params import Augment, Chance
+from sabi.runtime.draws import uniform
+from sabi.settings.augment import Augment, Chance
 
 # SciPy's names of what is outside a photograph.
 MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid-wrap"}

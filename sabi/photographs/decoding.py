@@ -1,35 +1,21 @@
-"""Photographs on disk: finding them, judging whether they can be used, decoding them."""
+"""Photographs on disk: judging whether they can be used, decoding them."""
 
 import hashlib
 import math
-import os
-import unicodedata
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
-from sabi.runtime.errors import InputError
+from sabi.photographs.files import Unusable
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
 # What the sample generator writes into its files' headers.
 DRAWING_MARK = b"sabi sample drawing, not a photograph of steel"
 
 # Sizes are checked here against the user's limit, which may be over Pillow's.
 Image.MAX_IMAGE_PIXELS = None
-
-
-class Unusable(Exception):
-    """Why a file cannot be used as a photograph; no path, so it is the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -41,45 +27,6 @@ class Decoded:
     drawing: bool  # made by sabi's sample generator
     width: int  # upright, pixels
     height: int
-
-
-def find(folder: Path) -> list[str]:
-    """Paths of all files below `folder`, relative, with `/`, sorted by code point.
-
-    A directory counts as a file here if it is a link or its name ends like a
-    photograph's, so that it is reported rather than passed over. A folder
-    that does not exist holds no files. Raises `InputError` for a folder that
-    cannot be listed.
-    """
-
-    def fail(error: OSError) -> None:
-        if Path(error.filename) != folder or folder.exists():
-            raise InputError(f"{error.filename}: cannot be listed ({error.strerror}); change its permissions")
-
-    found = []
-    for root, directories, files in os.walk(folder, onerror=fail):
-        here = Path(root)
-        odd = [d for d in directories if d.lower().endswith(SUFFIXES) or (here / d).is_symlink()]
-        found += [(here / name).relative_to(folder).as_posix() for name in [*files, *odd]]
-    return sorted(found)
-
-
-def printable(path: str) -> str:
-    """`path` as text for one cell of a table: no UTF-8 and control characters as `\\xNN`."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in text)
-
-
-def check_name(folder: Path, path: str) -> None:
-    """Raise `Unusable` unless `path` below `folder` is a file named like a photograph."""
-    if printable(path) != path:
-        raise Unusable("its name is not UTF-8 or has control characters; rename it")
-    if (folder / path).is_symlink() and (folder / path).is_dir():
-        raise Unusable("a link to a folder; copy the photographs themselves")
-    if (folder / path).is_dir():
-        raise Unusable("a folder with a photograph's name; rename it")
-    if not path.lower().endswith(SUFFIXES):
-        raise Unusable(f"not a photograph: the name must end in {', '.join(SUFFIXES)}")
 
 
 def decode(file: Path, *, min_side: int = 1, max_megapixels: float = math.inf) -> Image.Image:
@@ -187,22 +134,3 @@ def prepared(image: Image.Image, size: int, mm_per_pixel: float | None, target: 
         middle = (left, top, left + side, top + side)
     # Pillow averages over all pixels that become one, so that fine grain leaves no false pattern.
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=middle))
-
-
-# Each holds a whole photograph in memory, so not one for each of many cores.
-AT_ONCE = min(os.cpu_count() or 1, 4)
-
-
-def map_threads(
-    function: Callable[[T], R],
-    items: Iterable[T],
-    label: str | None = None,
-    unit: str = "photo",
-    at_once: int = AT_ONCE,
-) -> list[R]:
-    """`[function(item) for item in items]` in `at_once` threads, order kept; `label` shows a progress bar."""
-    items = list(items)
-    with ThreadPoolExecutor(at_once) as pool:
-        return list(
-            tqdm(pool.map(function, items), total=len(items), desc=label, disable=label is None, unit=unit)
-        )

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sabi.photographs.decoding import Unusable, printable
+from sabi.photographs.files import Unusable, printable
 from sabi.runtime.errors import InputError
-from sabi.settings.params import LARGEST_MM, SMALLEST_MM, Labels
+from sabi.settings.labels import Labels
+from sabi.settings.scale import LARGEST_MM, SMALLEST_MM
 
 FILE = "labels.csv"
 # What a folder of photographs holds, by labels.source.

@@ -4,16 +4,11 @@ Both are pure functions of the photograph (its specimen, its content) and a
 seed, never of what else is in the folder.
 """
 
-import hashlib
 import re
 
+from sabi.runtime.draws import uniform
+
 PARTITIONS = ("train", "validation", "test")
-
-
-def uniform(*parts: object) -> float:
-    """A number in [0, 1) that depends on `parts` alone (the top 53 bits of their SHA-256)."""
-    text = "\x1f".join(map(str, parts)).encode()
-    return (int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 11) / 2**53
 
 
 def specimen_of(path: str, pattern: str) -> str | None:

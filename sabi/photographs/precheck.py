@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from sabi.photographs.decoding import find, printable
+from sabi.photographs.files import find, printable
 from sabi.runtime.errors import InputError
 
 

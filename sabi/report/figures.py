@@ -13,7 +13,7 @@ import pandas as pd
 
 from sabi.evaluation.metrics import confusion
 from sabi.grades import LOWEST, Grades
-from sabi.report.contact_sheet import grade_labels
+from sabi.report.grade_labels import grade_labels
 
 # Worst to best, dark rust to sound; apart in lightness, so also in grey and for the colour-blind.
 COLOURS = ("#3b0f0a", "#8c2d13", "#d2691e", "#e9b44c", "#4a90a4")

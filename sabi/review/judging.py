@@ -13,8 +13,9 @@ from sabi.review.lock import out_of_step
 from sabi.review.results import METRICS, PREDICTIONS, Result, read
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
-from sabi.settings import params
-from sabi.settings.params import Params, Rule
+from sabi.settings.gate import Rule
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 
 PASSES, FAILS, UNJUDGED = 0, 1, 2
 OUTCOMES = {PASSES: "kept", FAILS: "**broken**", UNJUDGED: "**cannot be judged**"}
@@ -34,7 +35,7 @@ def judge(base: str) -> tuple[int, str]:
             "(if it was `dvc repro` that changed it, the commit does not give the results it holds)"
         )
     old, new = checked(commit(base), base), checked(git("rev-parse", "HEAD").strip(), "HEAD")
-    return compared(old, new, params.load(), base)
+    return compared(old, new, load(), base)
 
 
 def commit(revision: str) -> str:

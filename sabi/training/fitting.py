@@ -98,7 +98,7 @@ def start_head(
 
 def _described(name: str, features: int, params: Params) -> dict[str, Any]:
     hidden = not isinstance(NETWORKS[name], Own)  # own networks end in dense layers of theirs
-    return heads.describe(features, len(params.grades.names), params.train, hidden)
+    return heads.describe(features, len(params.labels.rating.names), params.train, hidden)
 
 
 def _untrained_head(
@@ -119,7 +119,7 @@ def _judged(head: dict[str, Any], params: Params) -> dict[str, Any]:
     def mae(true: Any, outputs: Any) -> Any:
         return ops.abs(heads.to_score(outputs, head, ops) - true[:, 0])
 
-    loss = heads.loss(params.train.loss, head, params.grades.worst_sound)
+    loss = heads.loss(params.train.loss, head, params.labels.rating.worst_sound)
     return {"loss": loss, "mae": mae, "params": params.train}
 
 

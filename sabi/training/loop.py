@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from sabi.photographs.partition import uniform
-from sabi.settings.params import Train
+from sabi.runtime.draws import uniform
+from sabi.settings.train import Train
 
 Curve = list[dict[str, float]]
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from sabi.backbones import embedder as backbones
+from sabi.backbones.calibration import calibration_batch
 from sabi.models import member as members
 from sabi.networks import NETWORKS, Application
-from sabi.photographs.drawings import calibration_batch
 from sabi.runtime.errors import InputError
-from sabi.settings import params
-from sabi.settings.params import Pooling
+from sabi.runtime.threads import in_batches
+from sabi.settings.loading import load
+from sabi.settings.params import Params
+from sabi.settings.train import Pooling
 from tests.conftest import ROOT
 
 NAME, SIZE, BATCH = "mobilenet", 32, 4  # the fastest
@@ -182,8 +184,8 @@ def test_a_network_added_to_the_registry_is_one_entry(monkeypatch):
     """MobileNetV3Small: allowed in params.yaml, built, fed and pooled, from an entry alone."""
     entry = Application("MobileNetV3Small", "mobilenet_v3", "small_notop.h5", "0" * 32)
     monkeypatch.setitem(NETWORKS, "small", entry)
-    values = params.load(ROOT / "params.yaml").model_dump()
-    chosen = params.Params.model_validate(
+    values = load(ROOT / "params.yaml").model_dump()
+    chosen = Params.model_validate(
         values | {"candidates": ["small"], "ensemble": {"method": "mean", "members": ["small"]}}
     )
     description = members.describe("small", chosen) | {"size": SIZE}
@@ -193,7 +195,7 @@ def test_a_network_added_to_the_registry_is_one_entry(monkeypatch):
 
 def test_the_store_gives_the_bits_that_the_network_gives(folder, pixels):
     """Cold, warm and half-warm; a warm store needs no network at all."""
-    description = members.describe(NAME, params.load(ROOT / "params.yaml")) | {"size": SIZE}
+    description = members.describe(NAME, load(ROOT / "params.yaml")) | {"size": SIZE}
     cold = members.embedder(description)
     computed, about = cold(pixels), (cold.channels, cold.parameters)
     assert about[1] == cold.network.count_params()
@@ -215,7 +217,7 @@ def test_the_store_gives_the_bits_that_the_network_gives(folder, pixels):
 
 
 def test_a_kept_network_that_is_damaged_is_built_again(folder, pixels):
-    description = members.describe(NAME, params.load(ROOT / "params.yaml")) | {"size": SIZE}
+    description = members.describe(NAME, load(ROOT / "params.yaml")) | {"size": SIZE}
     computed = members.embedder(description)(pixels)
     with closing(sqlite3.connect(folder.parent / "embeddings.db")) as db, db:
         largest = "entry = (select entry from kept order by length desc limit 1)"
@@ -245,5 +247,5 @@ def test_in_batches_pads_and_cuts():
         sizes.append(len(chunk))
         return 2 * chunk
 
-    assert backbones.in_batches(double, np.arange(7), 3).tolist() == [0, 2, 4, 6, 8, 10, 12]
+    assert in_batches(double, np.arange(7), 3).tolist() == [0, 2, 4, 6, 8, 10, 12]
     assert sizes == [3, 3, 3]

@@ -13,7 +13,7 @@ import yaml
 
 from sabi.bench import cases as bench
 from sabi.runtime.errors import InputError
-from sabi.settings.params import load
+from sabi.settings.loading import load
 from sabi.tables import read_json, write_json
 from tests.conftest import ROOT, commit, shell
 

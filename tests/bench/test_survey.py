@@ -10,7 +10,11 @@ from dvc.utils.hydra import apply_overrides
 
 from sabi.bench import survey
 from sabi.networks import NETWORKS
-from sabi.settings import params
+from sabi.settings.augment import Augment
+from sabi.settings.binning import Correction
+from sabi.settings.loading import load
+from sabi.settings.params import Params
+from sabi.settings.train import Loss, Pooling, Train
 from tests.conftest import ROOT
 
 GROUPS = yaml.safe_load((ROOT / survey.RUNS).read_text(encoding="utf-8"))
@@ -18,7 +22,7 @@ ROWS = survey.rows_of(GROUPS)
 
 
 @pytest.fixture(scope="module")
-def chosen(tmp_path_factory) -> list[params.Params]:
+def chosen(tmp_path_factory) -> list[Params]:
     """The parameters of every row, set as `dvc exp run -S` sets them."""
     file = tmp_path_factory.mktemp("survey") / "params.yaml"
     results = []
@@ -26,7 +30,7 @@ def chosen(tmp_path_factory) -> list[params.Params]:
         shutil.copy(ROOT / "params.yaml", file)
         if row["settings"]:
             apply_overrides(file, list(row["settings"]))
-        results.append(params.load(file))
+        results.append(load(file))
     return results
 
 
@@ -42,11 +46,11 @@ def test_every_network_is_measured(chosen):
 
 def test_every_choice_of_training_is_measured(chosen):
     for section, names in (
-        (params.Train, ("mode", "head", "output", "class_weights", "measured")),
-        (params.Loss, ("name",)),
-        (params.Pooling, ("layers", "statistics")),
-        (params.Augment, ("fill",)),
-        (params.Correction, ("method",)),
+        (Train, ("mode", "head", "output", "class_weights", "measured")),
+        (Loss, ("name",)),
+        (Pooling, ("layers", "statistics")),
+        (Augment, ("fill",)),
+        (Correction, ("method",)),
     ):
         place = {"Loss": "train.loss", "Pooling": "train.pooling", "Correction": "binning.correction"}
         for name in names:
@@ -62,7 +66,7 @@ def test_every_choice_of_training_is_measured(chosen):
 
 
 def test_every_transform_is_measured_on_and_off(chosen):
-    for name, field in params.Augment.model_fields.items():
+    for name, field in Augment.model_fields.items():
         # Flips are measured by the default alone: half of the copies.
         if "strength" in getattr(field.annotation, "model_fields", {}):
             assert {getattr(c.augment, name).probability > 0 for c in chosen} == {True, False}, name

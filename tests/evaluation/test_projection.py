@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sabi.evaluation.projection import project
-from sabi.settings.params import Projection
+from sabi.settings.evaluate import Projection
 from tests.conftest import ROOT
 
 COLUMNS = ["row", "pca_x", "pca_y", "tsne_x", "tsne_y", "umap_x", "umap_y"]

@@ -13,7 +13,8 @@ from sabi.models import head as heads
 from sabi.models import member as members
 from sabi.models import ordinal
 from sabi.runtime.errors import InputError
-from sabi.settings import params
+from sabi.settings.loading import load
+from sabi.settings.train import Loss, Train
 from tests.conftest import ROOT
 
 EQUAL = np.ones(60)
@@ -25,11 +26,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def shipped():
-    return params.load(ROOT / "params.yaml").train
+    return load(ROOT / "params.yaml").train
 
 
-def changed(train: params.Train, **values) -> params.Train:
-    return params.Train.model_validate(train.model_dump() | values)
+def changed(train: Train, **values) -> Train:
+    return Train.model_validate(train.model_dump() | values)
 
 
 def data(count: int, seed: int = 0):
@@ -132,7 +133,7 @@ def test_ridge_heeds_the_weights(shipped):
 
 def of_loss(true, outputs, output="linear", grades=5, **values):
     settings = {"name": "penalised", "margin": 0.5, "penalty": 2.0, "asymmetry": 0.0} | values
-    function = heads.loss(params.Loss(**settings), {"output": output, "grades": grades}, worst_sound=3)
+    function = heads.loss(Loss(**settings), {"output": output, "grades": grades}, worst_sound=3)
     return np.asarray(function(np.float32(true)[:, None], np.float32(outputs)))
 
 
@@ -234,10 +235,10 @@ import sabi
 from stages import binning, train
 from sabi.models import head as heads
 from sabi.models import member as members
-from sabi.settings import params
+from sabi.settings.loading import load
 import numpy as np
 x, y = np.random.default_rng(0).normal(size=(60, 40)).astype("float32"), np.arange(60) % 5 + 1.0
-settings = params.load().train
+settings = load().train
 head, *_ = heads.fit_ridge(
     x, y, np.ones(60), np.arange(60), y > 0, (x, y), [40], 5, settings, lambda *_: None
 )

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sabi.photographs.augmentation import GEOMETRIC, OTHER, augmented, warped
-from sabi.photographs.decoding import decode, map_threads, prepared
+from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.features import FEATURES, measure
 from sabi.report import contact_sheet
-from sabi.settings.params import Augment, load
+from sabi.runtime.threads import map_threads
+from sabi.settings.augment import Augment
+from sabi.settings.loading import load
 from sabi.tables import MANIFEST, read_table, write_table
 from stages import augment
 

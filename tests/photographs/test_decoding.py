@@ -14,17 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sabi.photographs.decoding import (
-    DRAWING_MARK,
-    Unusable,
-    check_coverage,
-    check_name,
-    decode,
-    examine,
-    find,
-    prepared,
-    printable,
-)
+from sabi.photographs.decoding import DRAWING_MARK, check_coverage, decode, examine, prepared
+from sabi.photographs.files import Unusable, check_name, find, printable
 
 NOISE = np.random.default_rng(5).integers(0, 256, (24, 20, 3), np.uint8)
 PALETTE = np.random.default_rng(6).integers(0, 256, (4, 3), np.uint8)

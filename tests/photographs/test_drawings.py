@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sabi.backbones.calibration import calibration_batch
 from sabi.photographs.decoding import DRAWING_MARK, decode, examine
-from sabi.photographs.drawings import (
-    _state_near,
-    calibration_batch,
-    draw,
-    draw_graded,
-    draw_ungraded,
-    main,
-    photograph,
-)
+from sabi.photographs.drawings import _state_near, draw_graded, draw_ungraded, main, photograph
+from sabi.photographs.surface import draw
 
 SMALL = {"specimens": 1, "photographs": 2}
 

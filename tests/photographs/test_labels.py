@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sabi.photographs.labels import FILE, Label, read, scales
 from sabi.runtime.errors import InputError
-from sabi.settings.params import Labels
+from sabi.settings.labels import Labels
 
 FIVE = ["1", "2", "3", "4", "5"]
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from sabi.photographs.partition import PARTITIONS, partition_of, soft_score, specimen_of, ungraded, uniform
+from sabi.photographs.partition import PARTITIONS, partition_of, soft_score, specimen_of, ungraded
+from sabi.runtime.draws import uniform
 
 SEEDS = st.integers(0, 2**32 - 1)
 SPECIMENS = [f"specimen{number:03d}" for number in range(1, 401)]

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from sabi.grades import Grades
-from sabi.report import contact_sheet, figures
+from sabi.report import figures
+from sabi.report.grade_labels import grade_labels
 
 RANDOM = np.random.default_rng(2)
 ACTUAL = RANDOM.integers(1, 6, 60)
@@ -122,7 +123,7 @@ def test_colours_are_apart_and_their_ends_are_those_of_five(count):
 
 @pytest.mark.parametrize("names", [("1", "2"), ("10s", "20s", "30s"), ("défaut", "bon état"), ("a_b", "<b>")])
 def test_names_that_can_be_drawn_are_shown(names):
-    assert contact_sheet.grade_labels(Grades(names, 2)) == list(names)
+    assert grade_labels(Grades(names, 2)) == list(names)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_names_that_can_be_drawn_are_shown(names):
 )
 def test_numbers_stand_for_names_that_cannot_be_drawn(names):
     rating = Grades(names, 2)
-    assert contact_sheet.grade_labels(rating) == ["1", "2"]
+    assert grade_labels(rating) == ["1", "2"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib's, of a character without a picture
         figures.confusion_matrix(np.array([1, 2]), np.array([1, 1]), rating)

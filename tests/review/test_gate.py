@@ -23,8 +23,9 @@ from sabi.grades import Grades
 from sabi.review import gate, judging
 from sabi.review.results import Result
 from sabi.runtime.errors import InputError
-from sabi.settings import params
-from sabi.settings.params import Rule
+from sabi.settings.evaluate import Bootstrap
+from sabi.settings.gate import Rule
+from sabi.settings.loading import load
 from sabi.tables import read_table, write_json, write_table
 from tests.conftest import ROOT, change_params, commit, shell
 
@@ -396,8 +397,8 @@ def test_a_folder_that_is_no_repository_is_refused(tmp_path):
 
 # The rules themselves, on results in memory.
 
-SETTINGS = params.load(ROOT / "params.yaml")
-FEW = SETTINGS.evaluate.model_copy(update={"bootstrap": params.Bootstrap(seed=1, resamples=100)})
+SETTINGS = load(ROOT / "params.yaml")
+FEW = SETTINGS.evaluate.model_copy(update={"bootstrap": Bootstrap(seed=1, resamples=100)})
 SETTINGS = SETTINGS.model_copy(update={"evaluate": FEW})
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 grades = st.integers(1, 5)

@@ -13,7 +13,8 @@ import yaml
 from sabi.evaluation.metrics import METRICS
 from sabi.networks import NETWORKS, STANDARD, Own
 from sabi.runtime.errors import InputError
-from sabi.settings.params import Params, load
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 
@@ -398,9 +399,9 @@ def test_any_number_of_grades_needs_one_threshold_less_and_only_if_they_are_fixe
 
 def test_grades_are_numbered_from_the_worst(check):
     ages = check(changed(labels__grades=["10s", "20s", "30s"], labels__sound="30s", binning__method="tuned"))
-    assert ages.grades.names == ("10s", "20s", "30s")
-    assert ages.grades.numbers == (1, 2, 3)
-    assert (ages.grades.worst_sound, ages.grades.highest) == (3, 3.0)
+    assert ages.labels.rating.names == ("10s", "20s", "30s")
+    assert ages.labels.rating.numbers == (1, 2, 3)
+    assert (ages.labels.rating.worst_sound, ages.labels.rating.highest) == (3, 3.0)
 
 
 def test_whole_numbers_are_names_of_grades_too(check):
@@ -408,7 +409,7 @@ def test_whole_numbers_are_names_of_grades_too(check):
     raw = changed(labels__grades=[0, 1, 2], labels__sound=2, binning__method="tuned")
     raw["binning"]["correction"] = {"method": "measured", "above": 1, "within": 0.3}
     params = check(raw)
-    assert params.grades.names == ("0", "1", "2") and params.grades.worst_sound == 3
+    assert params.labels.rating.names == ("0", "1", "2") and params.labels.rating.worst_sound == 3
     assert params.binning.correction.above == "1"
 
 

@@ -12,7 +12,8 @@ from sabi.evaluation.metrics import intervals, measure
 from sabi.grades import Grades
 from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
-from sabi.settings.params import Params, load
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, read_table, write_json, write_table
 from stages import report
 from tests.conftest import ROOT
@@ -111,8 +112,8 @@ def rendered(folder: Path, monkeypatch, notes=()) -> str:
     chosen = params()
     judged = read_table("metrics/predictions.csv")
     columns = [judged[name].to_numpy() for name in ("actual", "predicted", "score")]
-    metrics = measure(*columns, chosen.grades)
-    bounds = intervals(*columns, np.arange(len(judged)), chosen.grades, resamples=100, seed=1)
+    metrics = measure(*columns, chosen.labels.rating)
+    bounds = intervals(*columns, np.arange(len(judged)), chosen.labels.rating, resamples=100, seed=1)
     both = dict.fromkeys(("ensemble", "densenet"), metrics)
     return report.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
 

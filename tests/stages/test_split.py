@@ -14,10 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sabi.photographs.decoding import DRAWING_MARK, find, printable
+from sabi.photographs.decoding import DRAWING_MARK
+from sabi.photographs.files import find, printable
 from sabi.photographs.partition import PARTITIONS
 from sabi.runtime.errors import InputError
-from sabi.settings.params import Params, load
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, TEXT, read_table, write_table
 from stages.split import COLUMNS, SUMMARY, check_enough, main, split
 

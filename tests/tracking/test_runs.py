@@ -18,11 +18,12 @@ import pytest
 from mlflow import MlflowClient
 
 from sabi.runtime.errors import InputError
-from sabi.settings import params
+from sabi.settings.loading import load
+from sabi.settings.report import Report
 from sabi.tracking import runs as tracking
 from tests.conftest import ROOT, commit, shell
 
-PARAMS = params.load(ROOT / "params.yaml")
+PARAMS = load(ROOT / "params.yaml")
 METRICS = {
     "ensemble": {"kappa": 0.8, "recall": {"1": 0.5}},
     "mobilenet": {"kappa": 0.7, "recall": {"1": 0.4}},
@@ -301,7 +302,7 @@ def test_the_same_result_is_recorded_once_and_a_changed_one_again(root):
     assert [record(), record()] == [True, False]
     (root / "input").write_bytes(b"photographS")
     assert [record(), record()] == [True, False]
-    other = PARAMS.model_copy(update={"report": params.Report(worst=PARAMS.report.worst + 1)})
+    other = PARAMS.model_copy(update={"report": Report(worst=PARAMS.report.worst + 1)})
     assert [record(chosen=other), record(chosen=other)] == [True, False]
     (root / "input").write_bytes(b"photographs")
     assert not record()

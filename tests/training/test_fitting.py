@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from sabi.backbones import embedder as backbones
+from sabi.backbones.calibration import calibration_batch
 from sabi.models import head as heads
 from sabi.models import member as members
-from sabi.photographs.drawings import calibration_batch
 from sabi.runtime.errors import InputError
-from sabi.settings import params
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 from sabi.training import fitting
 from sabi.training import loop as training
 from tests.conftest import ROOT
@@ -24,9 +25,9 @@ SKIPPED = 4  # so that not every grade has as many
 STATES = np.linspace(0.7, 5.3, 30)[SKIPPED:]
 
 
-def settings(**train) -> params.Params:
+def settings(**train) -> Params:
     """The shipped parameters, small and quick, with changes to `train`."""
-    values = params.load(ROOT / "params.yaml").model_dump()
+    values = load(ROOT / "params.yaml").model_dump()
     values["augment"]["size"] = SIDE
     values["train"] |= {"epochs": 3, "batch_size": 8, "embed_batch": 8, "threads": 2}
     values["train"]["dense"]["units"] = [16]
@@ -35,7 +36,7 @@ def settings(**train) -> params.Params:
     for name, value in train.items():
         old = values["train"][name]
         values["train"][name] = old | value if isinstance(value, dict) else value
-    return params.Params.model_validate(values)
+    return Params.model_validate(values)
 
 
 def part(seed: int, copies: int, measured: bool) -> fitting.Part:
@@ -53,7 +54,7 @@ def frozen_mobilenet():
     return members.embedder(members.describe("mobilenet", settings()) | {"mode": "scratch"})
 
 
-def fitted(name: str, chosen: params.Params, folder, measured: bool = False):
+def fitted(name: str, chosen: Params, folder, measured: bool = False):
     """(scores of validation, curve, head's weights, network, description) of a member fitted on drawings."""
     parts = {"train": part(0, 1, measured), "validation": part(50, 0, measured)}
     description = members.describe(name, chosen)
@@ -193,8 +194,7 @@ def test_augmentation_alters_every_epoch_of_training_from_scratch(tmp_path):
         if isinstance(transform, dict):
             transform["probability"] = 0.0
     curves = [
-        fitted("cnn1", c, tmp_path / str(i))[1]
-        for i, c in enumerate([chosen, params.Params.model_validate(still)])
+        fitted("cnn1", c, tmp_path / str(i))[1] for i, c in enumerate([chosen, Params.model_validate(still)])
     ]
     assert curves[0].train_loss[0] == curves[1].train_loss[0]  # epoch 0 measures the photographs as they are
     assert curves[0].train_loss[1] != curves[1].train_loss[1]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sabi.settings import params
+from sabi.settings.loading import load
 from sabi.training import loop as training
 from tests.conftest import ROOT
 
@@ -64,13 +64,13 @@ TRAINING = """
 import sys
 from pathlib import Path
 import sabi
-from sabi.settings import params
+from sabi.settings.loading import load
 from sabi.training import loop as training
 from sabi.runtime.determinism import fix_threads, seed_tensorflow
 fix_threads(2)
 import keras, numpy as np
 from sabi.backbones.normalisation import BatchNormalization
-train = params.load().train.model_copy(update=dict(batch_size=8, patience=99, schedule="plateau"))
+train = load().train.model_copy(update=dict(batch_size=8, patience=99, schedule="plateau"))
 seed_tensorflow(3)
 model = keras.Sequential([
     keras.Input((16, 16, 3)), keras.layers.Conv2D(16, 3), BatchNormalization(), keras.layers.ReLU(),
@@ -142,7 +142,7 @@ def test_a_training_that_only_harms_leaves_the_model_as_it_was(tmp_path):
     x = np.linspace(1, 5, 64)
     examples = training.Examples(lambda rows, epoch: (x[rows, None].astype(np.float32), x[rows]), np.ones(64))
     wrong = training.Examples(lambda rows, epoch: (x[rows, None].astype(np.float32), -x[rows]), np.ones(64))
-    settings = params.load(ROOT / "params.yaml").train.model_copy(update={"patience": 2})
+    settings = load(ROOT / "params.yaml").train.model_copy(update={"patience": 2})
 
     def mae(true, given):
         return abs(true[:, 0] - given[:, 0])

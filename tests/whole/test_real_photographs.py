@@ -3,7 +3,7 @@
 import pytest
 
 from sabi.photographs.decoding import decode, prepared
-from sabi.settings import params
+from sabi.settings.loading import load
 from stages.split import check_enough, split
 from tests.conftest import ROOT
 
@@ -13,7 +13,7 @@ REAL = ROOT.parent / "shared" / "real" / "leaf-rust"
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real/leaf-rust beside the repository")
 def test_every_real_photograph_is_used():
-    chosen = params.load(ROOT / "params.yaml")
+    chosen = load(ROOT / "params.yaml")
     manifest, rejected, summary = split(REAL, chosen)
     check_enough(manifest, rejected, chosen)
     assert rejected.empty and summary["drawings"] == 0

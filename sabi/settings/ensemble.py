@@ -1,0 +1,20 @@
+"""Section `ensemble`: whose scores count, and how they are combined."""
+
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from sabi.settings.section import Section
+
+
+class Ensemble(Section):
+    members: Annotated[list[str], Field(min_length=1)]
+    method: Literal["mean", "median", "weighted"]
+
+    @pydantic.field_validator("members")
+    @classmethod
+    def _once(cls, members: list[str]) -> list[str]:
+        if len(set(members)) < len(members):
+            raise ValueError("names a member twice")
+        return members

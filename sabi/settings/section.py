@@ -1,0 +1,22 @@
+"""What all sections of `params.yaml` are made of."""
+
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import Field
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(pydantic.BaseModel):
+    """A section of `params.yaml`: no unknown names, no silent conversion."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def as_name(grade: Any) -> Any:
+    """YAML reads a grade 3 as a number; names are text."""
+    return str(grade) if isinstance(grade, int) and not isinstance(grade, bool) else grade

@@ -1,0 +1,98 @@
+"""Section `train`: networks, heads, and how they learn."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from sabi.networks import NETWORKS
+from sabi.runtime.repository import repository_root
+from sabi.settings.section import Count, Section, Seed
+
+
+class Pooling(Section):
+    layers: Literal["every_resolution", "last_block"]
+    statistics: Literal["mean", "mean_std"]
+    balance: Annotated[float, Field(ge=0, le=2)]
+
+
+class Ridge(Section):
+    penalties: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=2)]
+
+
+class Loss(Section):
+    name: Literal["mse", "penalised", "strong"]
+    margin: Annotated[float, Field(ge=0)]
+    penalty: Annotated[float, Field(ge=0)]
+    asymmetry: Annotated[float, Field(ge=0)]
+
+
+class Dense(Section):
+    units: Annotated[list[Count], Field(min_length=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class FineTune(Section):
+    layers: Count
+    first: dict[str, str]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    epochs: Count
+
+    @pydantic.field_validator("first")
+    @classmethod
+    def _of_networks(cls, first: dict[str, str]) -> dict[str, str]:
+        for name in first:
+            if name not in NETWORKS:
+                raise ValueError(f"unknown network {name!r}; allowed: {', '.join(NETWORKS)}")
+        return first
+
+
+class Train(Section):
+    seed: Seed
+    weights: Annotated[str, Field(min_length=1)]
+    weights_seed: Seed
+    mode: Literal["frozen", "fine_tune", "scratch"]
+    fine_tune: FineTune
+    threads: Annotated[int, Field(ge=1, le=256)]
+    embed_batch: Count
+    pooling: Pooling
+    measured: bool
+    head: Literal["ridge", "dense"]
+    ridge: Ridge
+    dense: Dense
+    output: Literal["linear", "sigmoid", "coral", "corn"]
+    class_weights: Literal["equal", "balanced"]
+    loss: Loss
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
+    schedule: Literal["constant", "cosine", "plateau"]
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    patience: Count
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _named_or_there(cls, weights: str) -> str:
+        if weights in ("random", "imagenet"):
+            return weights
+        if Path(weights).is_absolute():
+            # It would be part of the outputs, which are to be the same on every machine.
+            raise ValueError("not an absolute path; put the folder into the repository's")
+        if not (repository_root() / weights).is_dir():
+            raise ValueError(
+                "no such folder; allowed: random, imagenet, or a folder with Keras's no-top files, "
+                "its path from the repository's root"
+            )
+        return weights
+
+    @pydantic.model_validator(mode="after")
+    def _head_fits(self) -> "Train":
+        if self.head == "ridge" and self.mode == "scratch":
+            raise ValueError(
+                "head = 'ridge' needs finished features, which mode = 'scratch' has not; use dense"
+            )
+        if self.head == "ridge" and self.output != "linear":
+            raise ValueError(f"output = {self.output!r} needs head = 'dense'; the ridge head is linear")
+        return self
