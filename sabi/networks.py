@@ -1,15 +1,13 @@
 """The networks, by the names that `params.yaml` and `dvc.yaml` use.
 
-Adding one is an entry in `NETWORKS`: a network of `keras.applications`, or a
-function that builds one of our own (`sabi/backbones/cnns.py`). Nothing here loads
-TensorFlow, so that names and sizes are checked before anything long starts.
+Adding one is an entry in `NETWORKS`: a network of `keras.applications`, or the
+name of a function that builds one of our own (`sabi/backbones/cnns.py`). Nothing
+here loads TensorFlow, so that names and sizes are checked before anything long
+starts. What the other entries say decides no embedding: only a network's own
+entry is part of what its embeddings are stored under.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from sabi.backbones import cnns
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Application:
 class Own:
     """A network of our own, always trained from scratch."""
 
-    build: Callable[[int], Any]  # from the side of its input to a keras.Model that ends in a vector
+    builder: str  # the function of sabi/backbones/cnns.py
     smallest: int = 32
 
 
@@ -85,10 +83,10 @@ NETWORKS: dict[str, Application | Own] = {
         "convnext_tiny_notop.h5",
         "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
     ),
-    "cnn1": Own(cnns.cnn1),
-    "cnn2": Own(cnns.cnn2),
-    "cnn3": Own(cnns.cnn3),
-    "deepcnn1": Own(cnns.deepcnn1),
-    "deepcnn2": Own(cnns.deepcnn2),
-    "deepcnn3": Own(cnns.deepcnn3),
+    "cnn1": Own("cnn1"),
+    "cnn2": Own("cnn2"),
+    "cnn3": Own("cnn3"),
+    "deepcnn1": Own("deepcnn1"),
+    "deepcnn2": Own("deepcnn2"),
+    "deepcnn3": Own("deepcnn3"),
 }

@@ -8,7 +8,7 @@ import pandas as pd
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
-MEMBERS = Path("data/members")
+TRAINED = Path("data/networks")
 # In git with the metrics, so that two commits can be compared photograph by photograph.
 PREDICTIONS = Path("metrics/predictions.csv")
 PREDICTION_COLUMNS = ["path", "sha256", "specimen", "actual", "predicted", "score"]

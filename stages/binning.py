@@ -21,7 +21,7 @@ from sabi.runtime.determinism import fix_threads
 from sabi.runtime.threads import map_threads
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, MEMBERS, read_json, read_table, write_json, write_table
+from sabi.tables import MANIFEST, TRAINED, read_json, read_table, write_json, write_table
 
 MEASURED = Path("data/augment/measured.csv")
 UNLABELLED = Path("data/unlabelled")
@@ -33,7 +33,7 @@ def main(params: Params) -> None:
     manifest = read_table(MANIFEST).set_index("path")
     tables = {"ensemble": read_table("data/ensemble/scores.csv")}
     for member in params.networks:
-        tables[member] = read_table(MEMBERS / member / "predictions.csv")
+        tables[member] = read_table(TRAINED / member / "predictions.csv")
 
     thresholds = {}
     for who, table in tables.items():
@@ -112,7 +112,7 @@ def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bo
     """
     fix_threads(1)  # for each of the batches that are embedded at once
     ensemble = read_json("data/ensemble/ensemble.json")
-    models = [read_json(MEMBERS / member / "model.json") for member in ensemble["weights"]]
+    models = [read_json(TRAINED / member / "model.json") for member in ensemble["weights"]]
     wanted = rule is not None or any(model["measured"] for model in models)
     scales = labels.scales(UNLABELLED)
 
@@ -128,7 +128,7 @@ def grade_unlabelled(thresholds: list[float], rule: Rule | None, millimetres: bo
             return reason
 
     found = [path for path in find(UNLABELLED) if path != labels.FILE]
-    scorers = [members.scorer(MEMBERS / member) for member in ensemble["weights"]] if found else []
+    scorers = [members.scorer(TRAINED / member) for member in ensemble["weights"]] if found else []
     graded, rejected = [], []
     # Some at a time: memory does not grow with the number of photographs.
     with tqdm(total=len(found), desc="grade unlabelled", unit="photo") as bar:

@@ -8,16 +8,16 @@ import numpy as np
 from sabi.grading import ensembling
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, MEMBERS, read_table, write_json, write_table
+from sabi.tables import MANIFEST, TRAINED, read_table, write_json, write_table
 
 METRICS = Path("metrics/train")
 OUT = Path("data/ensemble")
 
 
 def main(params: Params) -> None:
-    forget_others(params.networks)
+    remove_former_candidates(params.networks)
     method = params.ensemble.method
-    tables = [read_table(MEMBERS / member / "predictions.csv") for member in params.ensemble.members]
+    tables = [read_table(TRAINED / member / "predictions.csv") for member in params.ensemble.members]
     grades = read_table(MANIFEST).set_index("path").grade
     combined = tables[0][["path", "partition"]]
     scores = np.stack([table.score for table in tables])
@@ -32,13 +32,14 @@ def main(params: Params) -> None:
     print(f"ensemble: {made}")
 
 
-def forget_others(networks: list[str]) -> None:
-    """Delete what an earlier set of candidates left: members that are not in `networks`.
+def remove_former_candidates(networks: list[str]) -> None:
+    """Delete what an earlier set of candidates left: networks that no stage of today's trains.
 
-    `data/members` is a dependency as a whole; what lies there must not depend
-    on what was tried before. DVC reads it again after this stage.
+    `data/networks` is a dependency as a whole, because `dvc.yaml` cannot list the
+    candidates' here; what lies there must not depend on what was tried before.
+    DVC reads it again after this stage.
     """
-    for left in MEMBERS.iterdir():
+    for left in TRAINED.iterdir():
         if left.name not in networks:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
             (METRICS / f"{left.name}.json").unlink(missing_ok=True)

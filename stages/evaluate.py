@@ -11,9 +11,9 @@ from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import (
     MANIFEST,
-    MEMBERS,
     PREDICTION_COLUMNS,
     PREDICTIONS,
+    TRAINED,
     read_table,
     write_json,
     write_table,
@@ -52,7 +52,7 @@ def main(params: Params) -> None:
     write_json(validation, METRICS / "validation.json")
     write_json(bounds, OUT / "intervals.json")
 
-    embeddings = [np.load(MEMBERS / member / "embeddings.npy") for member in params.ensemble.members]
+    embeddings = [np.load(TRAINED / member / "embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")
     write_table(maps, OUT / "projections.csv")

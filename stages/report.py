@@ -17,7 +17,7 @@ from sabi.report.grade_labels import grade_labels
 from sabi.runtime.processes import beside
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, MEMBERS, REJECTED, read_json, read_table
+from sabi.tables import MANIFEST, REJECTED, TRAINED, read_json, read_table
 from sabi.tracking import runs as tracking
 
 PAGE = Path("report.html")
@@ -41,7 +41,7 @@ def main(params: Params) -> None:
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
     results += [Path("metrics/ensemble.json"), Path("metrics/members.json")]
-    models = {member: read_json(MEMBERS / member / "model.json") for member in params.ensemble.members}
+    models = {member: read_json(TRAINED / member / "model.json") for member in params.ensemble.members}
     trained = {member: model["key"] for member, model in models.items()}
     compared = comparable(metrics, intervals, [model["parameters"] for model in models.values()])
     added = tracking.record_result(params, results, compared, trained, [PAGE])
@@ -146,7 +146,7 @@ def sound(rating: Grades) -> str:
 
 def curve(member: str) -> bytes:
     """The learning curve of a member."""
-    folder = MEMBERS / member
+    folder = TRAINED / member
     return figures.learning_curve(
         read_table(folder / "curve.csv"), read_json(folder / "model.json")["best_step"]
     )

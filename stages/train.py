@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
-from sabi.backbones import embedder as backbones
 from sabi.models import head as heads
 from sabi.models import member as members
 from sabi.photographs.features import FEATURES
 from sabi.photographs.partition import PARTITIONS
 from sabi.runtime.determinism import fix_threads
 from sabi.runtime.errors import InputError
+from sabi.runtime.fingerprint import fingerprint
 from sabi.runtime.repository import repository_root
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, MEMBERS, read_table, write_json, write_table
+from sabi.tables import MANIFEST, TRAINED, read_table, write_json, write_table
 from sabi.tracking import runs as tracking
 from sabi.training.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
 from sabi.training.loop import Checkpoint
@@ -27,17 +28,6 @@ from sabi.training.loop import Checkpoint
 AUGMENTED = Path("data/augment")
 METRICS = Path("metrics/train")
 AT_ONCE = 1024  # rows of embeddings.npy
-# What decides a training, beside what decides its backbone.
-CODE = (
-    *backbones.CODE,
-    "grades.py",
-    "models/head.py",
-    "models/ordinal.py",
-    "photographs/augmentation.py",
-    "photographs/partition.py",
-    "training/fitting.py",
-    "training/loop.py",
-)
 
 
 def main(name: str, params: Params) -> None:
@@ -97,7 +87,7 @@ def main(name: str, params: Params) -> None:
         # What the store had is no property of the training: told to MLflow alone.
         log.metrics(metrics | {"parameters": parameters, "embeddings": needed, "embeddings_reused": reused})
 
-    folder = MEMBERS / name
+    folder = TRAINED / name
     made = description | {"head": described, "parameters": parameters, "best_step": best, "key": key}
     members.save(folder, made, head, network)
     write_table(curve, folder / "curve.csv")
@@ -142,7 +132,10 @@ def training_key(description: dict[str, Any], params: Params) -> str:
     for file in (MANIFEST, *sorted(AUGMENTED.glob("*.npy")), AUGMENTED / "measured.csv"):
         with file.open("rb") as stream:
             decisive[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return backbones.fingerprint(decisive, CODE)
+    # All networks' trainings depend on the same code.
+    stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    code = [dep for dep in stages["train"]["do"]["deps"] if dep.startswith(("sabi/", "stages/"))]
+    return fingerprint(decisive, code)
 
 
 def write_in_order(file: Path, manifest: pd.DataFrame, rows: dict[str, np.ndarray]) -> None:

@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sabi.backbones import forward
+from sabi.backbones import cnns, forward
 from sabi.backbones.calibration import calibrate, calibration_batch
 from sabi.backbones.store import Store, cached
 from sabi.networks import NETWORKS, Application, Own
@@ -23,26 +22,13 @@ from sabi.settings.train import Pooling
 CALIBRATION_PHOTOGRAPHS = 32
 # The store's keys for what is known of a network itself; no photograph's digest is so short.
 ABOUT, FORWARD = b"about", b"forward"
-# What decides the weights and the forward pass of a network, beside its description.
+# What decides a network's weights and forward pass, beside its description.
 CODE = (
-    "backbones/cnns.py",
-    "backbones/embedder.py",
-    "backbones/forward.py",
-    "backbones/normalisation.py",
-    "networks.py",
-    "photographs/drawings.py",
-    "runtime/determinism.py",
+    "sabi/backbones",
+    "sabi/photographs/surface.py",
+    "sabi/runtime/determinism.py",
+    "sabi/runtime/threads.py",
 )
-
-
-def fingerprint(description: dict[str, Any], modules: tuple[str, ...] = CODE) -> str:
-    """SHA-256 of plain values, of the source of sabi's `modules` and of the libraries' versions."""
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for module in modules:
-        digest.update((Path(__file__).parents[1] / module).read_bytes())
-    for package in ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "scipy"):
-        digest.update(f"{package} {version(package)}".encode())
-    return digest.hexdigest()
 
 
 def weights_file(name: str, weights: str) -> Path | None:
@@ -87,7 +73,7 @@ def build(name: str, size: int, weights: str, seed: int) -> Any:
     network = NETWORKS[name]
     seed_tensorflow(seed)
     if isinstance(network, Own):
-        return network.build(size)
+        return getattr(cnns, network.builder)(size)
     if weights == "random":
         built = architecture(network, size)
         calibrate(built, preprocess(name, calibration_batch(size, CALIBRATION_PHOTOGRAPHS, seed)))

@@ -127,7 +127,7 @@ def figures(revision: str, member: str | None) -> dict[str, float | None]:
     metrics = read("metrics/members.json")[member] if member else read("metrics/ensemble.json")
     low, high = read("data/evaluate/intervals.json")[member or "ensemble"]["accuracy"]
     trained = [member] if member else list(read("data/ensemble/ensemble.json")["weights"])
-    keys = [read(f"data/members/{name}/model.json")["key"] for name in trained]
+    keys = [read(f"data/networks/{name}/model.json")["key"] for name in trained]
     seconds = [tracking.training_seconds(key) for key in keys]
     return {
         "accuracy": metrics["accuracy"],

@@ -1,6 +1,6 @@
 """A member of the ensemble on disk: backbone and head, rebuilt from a small JSON and weights.
 
-A member's folder, `data/members/<name>`, holds what `train` wrote:
+A member's folder, `data/networks/<name>`, holds what `train` wrote:
 
     model.json            how the backbone and the head are made
     head.npz              the head's weights, arrays by layer and variable
@@ -12,6 +12,7 @@ A member's folder, `data/members/<name>`, holds what `train` wrote:
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sabi.backbones import embedder as backbones
 from sabi.models import head as heads
 from sabi.networks import NETWORKS, Own
 from sabi.runtime.errors import InputError
+from sabi.runtime.fingerprint import fingerprint
 from sabi.settings.params import Params
 from sabi.settings.train import Pooling
 from sabi.tables import read_json, write_json
@@ -71,8 +73,9 @@ def embedder(description: dict[str, Any]) -> backbones.Embedder:
 
     # How far it is trained afterwards, and what the head does, change no embedding.
     decisive = {k: v for k, v in description.items() if k.startswith(("network", "weights", "size", "embed"))}
-    pooling = {k: v for k, v in description["pooling"].items() if k != "balance"}
-    recipe = None if description["mode"] == "scratch" else backbones.fingerprint(decisive | pooling)
+    decisive |= {k: v for k, v in description["pooling"].items() if k != "balance"}
+    decisive["entry"] = asdict(NETWORKS[name])
+    recipe = None if description["mode"] == "scratch" else fingerprint(decisive, backbones.CODE)
     return backbones.Embedder(
         name, make, Pooling(**description["pooling"]), description["embed_batch"], recipe
     )

@@ -12,7 +12,7 @@ import yaml
 
 from sabi.grades import Grades
 from sabi.runtime.errors import InputError
-from sabi.tables import MEMBERS, PREDICTION_COLUMNS, PREDICTIONS, read_table
+from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, read_table
 
 METRICS = "metrics/ensemble.json"
 VALIDATION = "metrics/validation.json"
@@ -70,7 +70,7 @@ def _parsed(parse: Callable[[str], Any], revision: str, file: str) -> Any:
 def models(result: Result) -> dict[str, dict[str, Any]]:
     """Every member's `model.json` by name; raises `InputError` if DVC's cache has not all of them."""
     return {
-        name: json.loads(text(result.revision, f"{MEMBERS}/{name}/model.json")) for name in result.members
+        name: json.loads(text(result.revision, f"{TRAINED}/{name}/model.json")) for name in result.members
     }
 
 

@@ -244,8 +244,8 @@ def write_inputs(mm_per_pixel: float | None, learnt_from_measured: bool = False)
     scored = table.loc[table.partition != "train", ["path", "partition", "score"]]
     write_table(scored, "data/ensemble/scores.csv")
     for member in ("efficientnet", "densenet", "mobilenet"):
-        write_table(scored, f"data/members/{member}/predictions.csv")
-        write_json({"measured": learnt_from_measured}, f"data/members/{member}/model.json")
+        write_table(scored, f"data/networks/{member}/predictions.csv")
+        write_json({"measured": learnt_from_measured}, f"data/networks/{member}/model.json")
     weights = {"efficientnet": 0.5, "mobilenet": 0.5}
     write_json({"method": "mean", "weights": weights}, "data/ensemble/ensemble.json")
     Path("data/unlabelled").mkdir(parents=True)

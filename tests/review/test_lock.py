@@ -16,10 +16,10 @@ from tests.conftest import ROOT, change_params, commit, shell
 # The shape of the pipeline: a folder of several outputs, a file in a folder that is one
 # output, metrics in git, a stage for each candidate, a stage that always runs.
 TRAIN = {
-    "cmd": "mkdir -p data/members/${item} && cp data/split/manifest.csv data/members/${item}/model.csv",
+    "cmd": "mkdir -p data/networks/${item} && cp data/split/manifest.csv data/networks/${item}/model.csv",
     "deps": ["data/split/manifest.csv"],
     "params": ["train"],
-    "outs": ["data/members/${item}"],
+    "outs": ["data/networks/${item}"],
 }
 STAGES = {
     "split": {
@@ -32,14 +32,14 @@ STAGES = {
     "train_b": yaml.safe_load(yaml.safe_dump(TRAIN).replace("${item}", "b")),
     "train": {"foreach": "${candidates}", "do": TRAIN},
     "ensemble": {
-        "cmd": "mkdir -p data/grades && cat data/members/*/* > data/grades/grades.csv",
-        "deps": ["data/members"],
+        "cmd": "mkdir -p data/grades && cat data/networks/*/* > data/grades/grades.csv",
+        "deps": ["data/networks"],
         "params": ["candidates"],
         "outs": ["data/grades"],
     },
     "evaluate": {
         "cmd": "mkdir -p metrics && wc -c < data/grades/grades.csv > metrics/ensemble.json",
-        "deps": ["data/grades/grades.csv", "data/members"],
+        "deps": ["data/grades/grades.csv", "data/networks"],
         "metrics": [{"metrics/ensemble.json": {"cache": False}}],
     },
     "report": {
@@ -154,7 +154,7 @@ CHANGES = {
             "train@c: this stage is not in dvc.lock",
             "ensemble: params.yaml candidates is not that of dvc.lock",
             *(
-                f"{stage}: data/members in dvc.lock is not that of train_a, train_b, train@c"
+                f"{stage}: data/networks in dvc.lock is not that of train_a, train_b, train@c"
                 for stage in ("ensemble", "evaluate")
             ),
         ],
@@ -199,7 +199,7 @@ def test_a_change_without_a_run_is_named_in_the_workspace_and_in_a_revision(repo
     ("stage", "path", "expected"),
     [
         ("train_a", "data/split/manifest.csv", "is not that of split"),
-        ("ensemble", "data/members", "is not that of train_a, train_b"),
+        ("ensemble", "data/networks", "is not that of train_a, train_b"),
         ("evaluate", "data/grades/grades.csv", "is not that of ensemble"),
         ("report", "metrics/ensemble.json", "is not that of evaluate"),
     ],
@@ -230,7 +230,7 @@ def test_a_lock_merged_from_two_branches_is_out_of_step(repository, stage, cache
     commit(repository, "half a merge")
     if not cache:
         shutil.rmtree(repository / ".dvc/cache")
-        shutil.rmtree(repository / "data/members")
+        shutil.rmtree(repository / "data/networks")
     assert any(line.startswith(f"{stage}: ") for line in out_of_step("main"))
     assert out_of_step("other") == []
 
@@ -256,10 +256,10 @@ def test_a_former_candidate_counts_only_where_its_files_are_still_used(repositor
     assert out_of_step() == out_of_step("HEAD") == []
     change_params(repository, {"candidates": []})
     rerun(repository)
-    found = "data/members in dvc.lock is not that of train_a, train_b, which made 2 of its 3 files"
+    found = "data/networks in dvc.lock is not that of train_a, train_b, which made 2 of its 3 files"
     expected = [f"{stage}: {found}; remove the others" for stage in ("ensemble", "evaluate")]
     assert out_of_step("HEAD") == expected
-    shutil.rmtree(repository / "data/members/c")
+    shutil.rmtree(repository / "data/networks/c")
     rerun(repository)
     assert "train@c" in yaml.safe_load((repository / "dvc.lock").read_text())["stages"]
     assert out_of_step() == out_of_step("HEAD") == []

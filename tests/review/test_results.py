@@ -91,12 +91,12 @@ def test_a_file_that_is_missing_or_damaged_is_named(repository, file):
 
 
 def test_a_model_that_is_not_in_the_cache_is_named(repository):
-    with pytest.raises(InputError, match=r"no data/members/efficientnet/model\.json"):
+    with pytest.raises(InputError, match=r"no data/networks/efficientnet/model\.json"):
         results.models(results.read("HEAD"))
 
 
 def test_a_model_in_git_is_read(repository):
     for name in PARAMS["ensemble"]["members"]:
-        write_json({"key": name}, repository / f"data/members/{name}/model.json")
+        write_json({"key": name}, repository / f"data/networks/{name}/model.json")
     commit(repository, "models")
     assert json.dumps(results.models(results.read("HEAD"))["densenet"]) == '{"key": "densenet"}'

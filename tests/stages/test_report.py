@@ -101,8 +101,8 @@ def results(tmp_path_factory) -> Path:
     Image.fromarray(random.integers(0, 256, (80, 90, 3), np.uint8)).save(folder / "data/augment/copies.png")
     np.save(folder / "data/augment/test.npy", random.integers(0, 256, (1, 9, 32, 32, 3), np.uint8))
     curve = pd.DataFrame({"step": range(3), "train_mae": [1, 0.5, 0.2], "validation_mae": [1, 0.6, 0.7]})
-    write_table(curve, folder / "data/members/densenet/curve.csv")
-    write_json({"best_step": 1}, folder / "data/members/densenet/model.json")
+    write_table(curve, folder / "data/networks/densenet/curve.csv")
+    write_json({"best_step": 1}, folder / "data/networks/densenet/model.json")
     (folder / "sabi").symlink_to(ROOT / "sabi")
     return folder
 

@@ -337,7 +337,7 @@ def test_a_result_that_was_recorded_by_half_is_recorded_by_the_next_run(root):
     assert [page.read_text() for page in (root / "mlartifacts").rglob("report.html")] == ["there now"]
 
 
-@pytest.mark.parametrize("below", [".", "data/members"])
+@pytest.mark.parametrize("below", [".", "data/networks"])
 def test_without_dvc_the_store_is_in_the_nearest_folder_up_that_has_dvc(root, monkeypatch, below):
     monkeypatch.delenv("DVC_ROOT")
     (root / below).mkdir(parents=True, exist_ok=True)

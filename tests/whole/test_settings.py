@@ -32,7 +32,7 @@ def test_a_candidate_is_one_more_stage_and_leaves_no_trace(copy):
     # Back by hand, so that DVC leaves the candidate's folder where it is.
     shell("git checkout --quiet params.yaml dvc.lock metrics", copy)
     shell("dvc repro", copy)
-    assert not (copy / "data/members/cnn1").exists() and not (copy / "metrics/train/cnn1.json").exists()
+    assert not (copy / "data/networks/cnn1").exists() and not (copy / "metrics/train/cnn1.json").exists()
     assert (copy / "dvc.lock").read_bytes() == bytes_before
 
 
@@ -54,7 +54,7 @@ def test_a_fine_tuning_that_was_killed_goes_on(copy):
     assert process.wait() != 0, "ended before it could be killed"
     assert "continuing after epoch" in shell(command, copy)
     assert not list((copy / "checkpoints").iterdir())  # nothing left of it
-    assert (copy / "data/members/mobilenet/backbone.weights.h5").exists()
+    assert (copy / "data/networks/mobilenet/backbone.weights.h5").exists()
     shell("dvc repro --single-item --force binning", copy)  # grades with the weights saved
 
 
@@ -100,7 +100,7 @@ def test_the_wikis_settings_run_as_a_queued_experiment(copy):
     assert runs[-1] == ("result", "wiki", "FINISHED")
     assert [name for kind, name, _ in runs[4:] if kind == "training"] == [f"train {m}" for m in MEMBERS]
     shell("dvc exp apply wiki", copy)
-    curve = read_table(copy / "data/members/mobilenet/curve.csv")
+    curve = read_table(copy / "data/networks/mobilenet/curve.csv")
     assert curve.step.tolist() == [0, 1, 2, 3], log  # 0 is the head before its first epoch
     thresholds = json.loads((copy / "data/grades/thresholds.json").read_text())
     assert thresholds["ensemble"] == [2.3, 3.1, 3.4, 3.7]
