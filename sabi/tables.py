@@ -4,14 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
 TRAINED = Path("data/networks")
+MODEL = Path("data/model")  # all that grading needs
 # In git with the metrics, so that two commits can be compared photograph by photograph.
 PREDICTIONS = Path("metrics/predictions.csv")
 PREDICTION_COLUMNS = ["path", "sha256", "specimen", "actual", "predicted", "score"]
+AT_ONCE = 1024  # rows of an array
 TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline")
 
 
@@ -39,3 +42,20 @@ def write_json(values: dict[str, Any], file: str | Path) -> None:
     """Write values as JSON, UTF-8; the file's folder is made."""
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     Path(file).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def write_rows(rows: dict[str, np.ndarray], partition: pd.Series, file: Path) -> None:
+    """Write `rows`, float32 arrays (m, f) by partition, as one array, NumPy's npy, a row per photograph.
+
+    `partition` (n,) are the photographs' in the order wanted. Some at a time: a
+    whole second copy would be the stage's largest array.
+    """
+    places = partition.groupby(partition).cumcount().to_numpy()
+    with file.open("wb") as stream:
+        shape = (len(partition), rows["train"].shape[1])
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, len(partition), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            chosen = zip(partition.iloc[some], places[some], strict=True)
+            stream.write(np.stack([rows[part][place] for part, place in chosen]).tobytes())

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from sabi.evaluation import projection
-from sabi.evaluation.metrics import intervals, measure
+from sabi.evaluation.metrics import intervals, measure, score_errors
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import (
@@ -56,18 +55,6 @@ def main(params: Params) -> None:
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")
     write_table(maps, OUT / "projections.csv")
-
-
-def score_errors(known: pd.DataFrame) -> dict[str, float]:
-    """Errors of the scores, in grades: what settings are to be chosen by, on validation.
-
-    Of scores, not grades: the thresholds were tuned on the same photographs.
-    """
-    error = (known.score - known.grade_true).to_numpy()
-    return {
-        "mae": round(float(np.mean(np.abs(error))), 6),
-        "rmse": round(float(np.sqrt(np.mean(error**2))), 6),
-    }
 
 
 if __name__ == "__main__":

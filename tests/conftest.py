@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 # repository that `test_pipeline` makes not beside it.
 FIRST = (
     "test_pipeline",
-    "test_fitting",
+    "test_run",
     "test_embedder",
     "test_settings",
     "test_sweep",

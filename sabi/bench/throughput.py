@@ -21,9 +21,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from sabi.backbones import embedder as backbones
+from sabi.backbones.building import build, preprocess
 from sabi.backbones.calibration import calibration_batch
-from sabi.models import head as heads
+from sabi.backbones.embedder import Embedder
+from sabi.backbones.pooling import pooled
+from sabi.backbones.spec import BackboneSpec
+from sabi.models.head import build as build_head
 from sabi.networks import NETWORKS, STANDARD
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.loading import load
@@ -31,6 +34,8 @@ from sabi.settings.params import Params
 from sabi.settings.train import Pooling
 from sabi.tables import write_json
 from sabi.training import loop as training
+from sabi.training.dense import plan_for
+from sabi.training.frozen import head_spec
 
 PHOTOGRAPHS = 128  # embedded in one turn
 BATCH = 32  # of the other engines, Keras's own
@@ -94,14 +99,12 @@ def engines(name: str, side: int) -> tuple[dict[str, Callable[[np.ndarray], Any]
 
     constructor = getattr(keras.applications, NETWORKS[name].architecture)
     plain = constructor(include_top=False, weights=None, input_shape=(side, side, 3))
-    plain.set_weights(backbones.build(name, side, "random", 0).get_weights())
-    model = backbones.pooled(plain, POOLING)[0]
-    runs = {
-        "Keras predict": lambda pixels: model.predict(backbones.preprocess(name, pixels), BATCH, verbose=0)
-    }
+    plain.set_weights(build(name, side, "random", 0).get_weights())
+    model = pooled(plain, POOLING)[0]
+    runs = {"Keras predict": lambda pixels: model.predict(preprocess(name, pixels), BATCH, verbose=0)}
     if find_spec("openvino"):
         infer = openvino(model, BATCH)
-        runs["OpenVINO"] = lambda pixels: infer(backbones.preprocess(name, pixels))
+        runs["OpenVINO"] = lambda pixels: infer(preprocess(name, pixels))
     return runs, model
 
 
@@ -127,7 +130,9 @@ def embedder_apart(name: str, side: int, batch: int) -> Iterator[Callable[[np.nd
 
 def _embed(there: Connection, name: str, side: int, batch: int) -> None:
     fix_threads(1)
-    embed = backbones.Embedder(name, lambda: backbones.build(name, side, "random", 0), POOLING, batch)
+    spec = BackboneSpec.of(name, load().train, side)
+    changes = {"mode": "scratch", "weights": "random", "weights_sha256": None, "pooling": POOLING}
+    embed = Embedder(spec.model_copy(update=changes | {"embed_batch": batch}))  # "scratch": nothing stored
     with suppress(EOFError):  # until the other end is closed
         while True:
             there.send(embed(there.recv()))
@@ -188,14 +193,13 @@ def head(rounds: int, params: Params) -> dict[str, float]:
     import tensorflow as tf
 
     batch = params.train.batch_size
-    chosen = params.train.model_copy(update={"head": "dense", "output": "linear", "patience": rounds + 2})
-    grades = len(params.labels.rating.names)
-    description = heads.describe(FEATURES, grades, chosen)
-    model = heads.build(description)
+    train = {"head": "dense", "output": "linear", "patience": rounds + 2}
+    chosen = params.model_copy(update={"train": params.train.model_copy(update=train)})
+    spec = head_spec(STANDARD[0], FEATURES, chosen)
+    model = build_head(spec)
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((STEPS * batch, FEATURES), np.float32)
-    scores = rng.uniform(1, grades, len(rows))
-    loss = heads.loss(chosen.loss, description, params.labels.rating.worst_sound)
+    scores = rng.uniform(1, spec.grades, len(rows))
     ends: list[float] = []
 
     def examples(count: int) -> training.Examples:
@@ -205,12 +209,8 @@ def head(rounds: int, params: Params) -> dict[str, float]:
         model,
         examples(len(rows)),
         examples(batch),
-        loss=loss,
-        mae=lambda true, outputs: tf.abs(outputs[:, 0] - true[:, 0]),
-        epochs=rounds + 2,
-        learning_rate=chosen.learning_rate,
-        params=chosen,
-        log=lambda *_: ends.append(time.perf_counter()),
+        plan_for(spec, chosen, rounds + 2, chosen.train.learning_rate),
+        lambda *_: ends.append(time.perf_counter()),
     )
     # The first epoch also traces the step.
     step = median(np.diff(ends)[1:]) / STEPS

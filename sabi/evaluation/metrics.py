@@ -7,6 +7,7 @@ bootstrap needs one matrix product and no loop.
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sabi.grades import Grades
 
@@ -21,6 +22,9 @@ METRICS = (
     "sensitivity",
     "specificity",
 )
+
+# What is shown first, in this order.
+HEADLINE = ("accuracy", "kappa", "mae", "within_one", "sensitivity", "specificity")
 
 
 def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: Grades) -> dict[str, Any]:
@@ -113,3 +117,15 @@ def weighted(
 def _plain(value: float) -> float | None:
     """A number for JSON, to six decimals; None for NaN."""
     return None if np.isnan(value) else round(float(value), 6)
+
+
+def score_errors(known: pd.DataFrame) -> dict[str, float]:
+    """Errors of the scores, in grades: what settings are to be chosen by, on validation.
+
+    Of scores, not grades: the thresholds were tuned on the same photographs.
+    """
+    error = (known.score - known.grade_true).to_numpy()
+    return {
+        "mae": round(float(np.mean(np.abs(error))), 6),
+        "rmse": round(float(np.sqrt(np.mean(error**2))), 6),
+    }

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from sabi.grading.thresholds import to_grades
+from sabi.settings.params import Params
 
 # Fewer photographs near the threshold teach nothing.
 FEWEST = 10
@@ -41,21 +43,22 @@ class Rule:
     intercept: float
 
 
-def fit(
-    scores: np.ndarray,
-    truth: np.ndarray,
-    features: np.ndarray,
-    specimens: np.ndarray,
-    thresholds: list[float],
-    above: int,
-    within: float,
-) -> Rule | str:
+@dataclass(frozen=True)
+class Known:
+    """What is known of the photographs of validation."""
+
+    scores: np.ndarray  # (n,)
+    truth: np.ndarray  # (n,) int, the inspector's grades
+    features: np.ndarray  # (n, f), measured
+    specimens: np.ndarray  # (n,)
+
+
+def fit(known: Known, thresholds: list[float], above: int, within: float) -> Rule | str:
     """The rule for the threshold above grade `above`, or why there is none.
 
-    Of the photographs of validation: `scores` (n,), the inspector's grades
-    `truth` (n,) int, measured `features` (n, f) and `specimens` (n,). Learnt
-    on those whose score is at most `within` from the threshold and that get
-    the grade below or above it: is the inspector's grade better than `above`?
+    Learnt on those photographs whose score is at most `within` from the
+    threshold and that get the grade below or above it: is the inspector's grade
+    better than `above`?
 
     There is none if fewer than `FEWEST` are near, if all of them are on one
     side, or if it does not raise quadratic weighted kappa where, in a
@@ -65,6 +68,7 @@ def fit(
     from sklearn.metrics import cohen_kappa_score
     from sklearn.model_selection import GroupKFold
 
+    scores, truth, features, specimens = known.scores, known.truth, known.features, known.specimens
     threshold = thresholds[above - 1]
     grades = to_grades(scores, thresholds)
     near = np.flatnonzero(_near(scores, grades, above, threshold, within))
@@ -132,3 +136,43 @@ def _learn(rows: np.ndarray, better: np.ndarray, above: int, threshold: float, w
         model.coef_[0].tolist(),
         float(model.intercept_[0]),
     )
+
+
+def learn(
+    graded: pd.DataFrame,
+    features: pd.DataFrame,
+    manifest: pd.DataFrame,
+    thresholds: list[float],
+    params: Params,
+) -> tuple[Rule | None, str | None]:
+    """The rule, if it is wanted and validation supports it; else why there is none.
+
+    `graded` (path, partition, score, grade) and the measured `features` have a
+    row a photograph, in one order; `manifest`, by path, has the inspector's grades.
+    """
+    chosen = params.binning.correction
+    if chosen.method == "none":
+        return None, "binning.correction.method is none"
+    validation = graded[graded.partition == "validation"]
+    known = Known(
+        validation.score.to_numpy(),
+        manifest.grade[validation.path].to_numpy(),
+        features.loc[validation.index].to_numpy(float),
+        manifest.specimen[validation.path].to_numpy(),
+    )
+    learnt = fit(known, thresholds, params.labels.grades.index(chosen.above) + 1, chosen.within)
+    return (learnt, None) if isinstance(learnt, Rule) else (None, learnt)
+
+
+def corrected(graded: pd.DataFrame, features: pd.DataFrame, rule: Rule | None) -> pd.DataFrame:
+    """The table of path, partition, score and grade, its grades corrected by `rule`."""
+    if rule is None:
+        return graded
+    grades = apply(rule, graded.score.to_numpy(), graded.grade.to_numpy(), features.to_numpy(float))
+    return graded.assign(grade=grades)
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Path, partition, score, and the grades before and after, of the photographs whose grade differs."""
+    both = before[["path", "partition", "score"]].assign(before=before.grade, after=after.grade)
+    return both[both.before != both.after]

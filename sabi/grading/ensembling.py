@@ -4,7 +4,16 @@ from typing import Literal
 
 import numpy as np
 
+from sabi.settings.section import Section
+
 Method = Literal["mean", "median", "weighted"]
+
+
+class Ensemble(Section):
+    """Whose scores count, and how they are combined."""
+
+    method: Method
+    weights: dict[str, float]  # by member
 
 
 def weights(scores: np.ndarray, grades: np.ndarray, method: Method) -> list[float]:

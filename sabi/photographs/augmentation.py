@@ -25,6 +25,7 @@ import numpy as np
 from scipy.ndimage import affine_transform
 
 from sabi.runtime.draws import uniform
+from sabi.runtime.threads import map_threads
 from sabi.settings.augment import Augment, Chance
 
 # SciPy's names of what is outside a photograph.
@@ -55,6 +56,23 @@ def augmented(
         copies[place] = np.rint(altered).clip(0, 255)
         aims[place] = aim
     return copies, aims
+
+
+def add_copies(versions: np.ndarray, scores: np.ndarray, params: Augment) -> np.ndarray:
+    """Fill all but the first of `versions` (version, n, h, w, 3) with copies of it.
+
+    Returns what each version is trained on, (version, n) float64; `scores` (n,) are the first's.
+    """
+    aims = np.tile(scores, (len(versions), 1))
+
+    def fill(row: int) -> None:
+        for copy in range(1, len(versions)):
+            copies, aim = augmented(versions[0], scores, [row], copy, params)
+            versions[copy, row], aims[copy, row] = copies[0], aim[0]
+
+    if len(versions) > 1:
+        map_threads(fill, range(len(scores)), "augment copies")
+    return aims
 
 
 def _happening(registry: dict[str, Callable], draw: Draw, params: Augment) -> Iterator[Callable]:

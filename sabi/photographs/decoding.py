@@ -1,6 +1,7 @@
 """Photographs on disk: judging whether they can be used, decoding them."""
 
 import hashlib
+import io
 import math
 import warnings
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ class Decoded:
     height: int
 
 
-def decode(file: Path, *, min_side: int = 1, max_megapixels: float = math.inf) -> Image.Image:
-    """An upright 8-bit RGB image of a JPEG or PNG file.
+def decode(photograph: Path | bytes, *, min_side: int = 1, max_megapixels: float = math.inf) -> Image.Image:
+    """An upright 8-bit RGB image of a JPEG or PNG file, given by its path or its bytes.
 
     The EXIF orientation is applied. CMYK, palette, grey and 1-bit images are
     converted; of 16-bit grey the high byte is kept; transparent parts become
@@ -40,9 +41,10 @@ def decode(file: Path, *, min_side: int = 1, max_megapixels: float = math.inf) -
     side under `min_side` pixels or more than `max_megapixels` million pixels
     (checked before decoding).
     """
+    source = io.BytesIO(photograph) if isinstance(photograph, bytes) else photograph
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=("JPEG", "PNG")) as image:
-            _check_size(image, min_side, max_megapixels)
+        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=("JPEG", "PNG")) as image:
+            check_size(image, min_side, max_megapixels)
             if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
                 raise Unusable(f"animated ({image.n_frames} frames); save one frame as a PNG or JPEG")
             image.load()
@@ -50,14 +52,16 @@ def decode(file: Path, *, min_side: int = 1, max_megapixels: float = math.inf) -
     except (Unusable, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        reason = "empty file" if file.stat().st_size == 0 else "not a JPEG or PNG image"
+        size = len(photograph) if isinstance(photograph, bytes) else photograph.stat().st_size
+        reason = "not a JPEG or PNG image" if size else "empty file"
         raise Unusable(reason) from None
     except Exception as error:  # Pillow's decoders raise anything on damaged files.
         detail = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise Unusable(f"cannot be decoded: {detail}") from None
 
 
-def _check_size(image: Image.Image, min_side: int, max_megapixels: float) -> None:
+def check_size(image: Image.Image, min_side: int, max_megapixels: float) -> None:
+    """Raise `Unusable` for a side under `min_side` pixels, or more than `max_megapixels` million pixels."""
     width, height = image.size
     if min(width, height) < min_side:
         raise Unusable(f"{width} x {height} pixels; the shorter side must have {min_side} (split.min_side)")

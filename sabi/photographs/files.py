@@ -40,13 +40,13 @@ def printable(path: str) -> str:
     return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in text)
 
 
-def check_name(folder: Path, path: str) -> None:
-    """Raise `Unusable` unless `path` below `folder` is a file named like a photograph."""
-    if printable(path) != path:
+def check_name(file: Path) -> None:
+    """Raise `Unusable` unless `file` is a file named like a photograph."""
+    if printable(str(file)) != str(file):
         raise Unusable("its name is not UTF-8 or has control characters; rename it")
-    if (folder / path).is_symlink() and (folder / path).is_dir():
+    if file.is_symlink() and file.is_dir():
         raise Unusable("a link to a folder; copy the photographs themselves")
-    if (folder / path).is_dir():
+    if file.is_dir():
         raise Unusable("a folder with a photograph's name; rename it")
-    if not path.lower().endswith(SUFFIXES):
+    if not file.name.lower().endswith(SUFFIXES):
         raise Unusable(f"not a photograph: the name must end in {', '.join(SUFFIXES)}")

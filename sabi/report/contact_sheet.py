@@ -5,9 +5,33 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+from sabi.grades import Grades
+from sabi.photographs.augmentation import augmented
+from sabi.report.grade_labels import grade_labels
+from sabi.settings.augment import Augment
+
+# The copies beside a photograph.
+SHOWN_COPIES = range(1, 7)
 SHOWN_SIDE = 160  # largest side of a photograph on the sheet, pixels
+
+
+def sheet_of_copies(pixels: np.ndarray, rows: pd.DataFrame, rating: Grades, params: Augment) -> Image.Image:
+    """Two photographs of each grade with their copies beside them, as an image.
+
+    `pixels` (n, size, size, 3) are the training photographs, `rows` (n,) theirs of the manifest.
+    """
+    scores = rows.soft_score.to_numpy(float)
+    strips = []
+    for number, name in zip(rating.numbers, grade_labels(rating), strict=True):
+        found = np.flatnonzero(rows.grade == number)
+        # From both ends, because neighbours are of one specimen.
+        for row in sorted({*found[:1], *found[-1:]}):
+            copies = [augmented(pixels, scores, [row], copy, params)[0][0] for copy in SHOWN_COPIES]
+            strips.append((name, [pixels[row], *copies]))
+    return paste(strips, ["original", *(f"copy {copy}" for copy in SHOWN_COPIES)])
 
 
 def paste(strips: list[tuple[str, list[np.ndarray]]], headings: list[str]) -> Image.Image:

@@ -7,16 +7,11 @@ curve. So weights, optimiser and curve are the whole state: a training that
 was killed goes on from its last checkpoint to the same bits.
 """
 
-import fcntl
-import json
-import shutil
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +19,12 @@ from tqdm import tqdm
 
 from sabi.runtime.draws import uniform
 from sabi.settings.train import Train
+from sabi.training.checkpoint import Checkpoint, Curve
+from sabi.training.losses import PerPhotograph
+from sabi.training.parts import Log
 
-Curve = list[dict[str, float]]
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -40,88 +39,37 @@ class Examples:
     weights: np.ndarray
 
 
-class Checkpoint:
-    """The state of a training in a folder outside DVC's outputs, written after every epoch.
+@dataclass(frozen=True)
+class Plan:
+    """What a training makes small, how fast, for how long."""
 
-    Of processes with the same folder (two experiments that share a training)
-    only the first uses it; for the others it is as if there were none.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.seconds_before = 0.0  # that the training took before it was killed
-        self._began = time.monotonic()
-        self._folder = folder
-        self._state = folder / "state.json"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = folder.with_suffix(".lock").open("w")  # held until the process ends
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._mine = True
-        except BlockingIOError:
-            self._mine = False
-
-    def load(self, model: Any) -> tuple[Curve, list[np.ndarray]] | None:
-        """The curve and the best epoch's weights; `model` goes on where it was. None if there is none."""
-        if not self._mine or not self._state.exists():
-            return None
-        state = json.loads(self._state.read_text(encoding="utf-8"))
-        model.load_weights(self._file(state["best"]))
-        best = model.get_weights()
-        model.load_weights(self._file(state["last"]))
-        self.seconds_before = state["seconds"]
-        return state["curve"], best
-
-    def save(self, model: Any, curve: Curve, best: int) -> None:
-        """Write weights and optimiser of the last epoch of `curve`; those of the best are kept."""
-        if not self._mine:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        last = len(curve) - 1
-        model.save_weights(self._file(last))
-        seconds = self.seconds_before + time.monotonic() - self._began
-        state = {"best": best, "last": last, "seconds": seconds, "curve": curve}
-        # Only a complete checkpoint gets the name that is looked for.
-        partial = self._state.with_suffix(".partial")
-        partial.write_text(json.dumps(state), encoding="utf-8")
-        partial.replace(self._state)
-        for file in self._folder.glob("*.weights.h5"):
-            if file not in (self._file(best), self._file(last)):
-                file.unlink()
-
-    def delete(self) -> None:
-        """Once the outputs are written nothing is left to continue."""
-        if self._mine:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.with_suffix(".lock").unlink(missing_ok=True)
-
-    def _file(self, epoch: int) -> Path:
-        return self._folder / f"epoch{epoch}.weights.h5"
+    loss: PerPhotograph
+    mae: PerPhotograph
+    epochs: int  # at most
+    learning_rate: float  # at the start
+    settings: Train
 
 
 def fit(
-    model: Any,
+    model: "keras.Model",
     training: Examples,
     validation: Examples,
-    *,
-    loss: Callable[[Any, Any], Any],
-    mae: Callable[[Any, Any], Any],
-    epochs: int,
-    learning_rate: float,
-    params: Train,
-    log: Callable[[int, dict[str, float]], None],
+    plan: Plan,
+    log: Log,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Train `model`, leave it with the weights of its best epoch.
 
-    `loss` and `mae` take true scores (n, 1) and outputs and give (n,). Returns the curve and its best row,
-    the first with the least `validation_loss`: row 0 is the model as it came,
-    so that a training which only harms changes nothing. `log` is called for
-    each row. Training ends early after `params.patience` rows without a better one.
+    Returns the curve and its best row, the first with the least `validation_loss`:
+    row 0 is the model as it came, so that a training which only harms changes
+    nothing. `log` is called for each row. Training ends early after
+    `patience` rows without a better one.
     """
+    params = plan.settings
     optimiser = _optimiser(params)
     model.compile(optimizer=optimiser)  # so that a checkpoint holds the optimiser's state, too
     optimiser.build(model.trainable_variables)
-    train, measure = _steps(model, optimiser, loss, mae)
+    train, measure = _steps(model, optimiser, plan)
     batch = min(params.batch_size, len(training.weights))
     resumed = checkpoint and checkpoint.load(model)
     if resumed:
@@ -136,14 +84,12 @@ def fit(
     for step, point in enumerate(curve):
         log(step, point)
 
-    while len(curve) <= epochs and len(curve) - 1 - best_of(curve) < params.patience:
+    while len(curve) <= plan.epochs and len(curve) - 1 - best_of(curve) < params.patience:
         epoch = len(curve)
-        optimiser.learning_rate.assign(
-            rate(params.schedule, learning_rate, epoch, epochs, curve, params.patience)
-        )
+        optimiser.learning_rate.assign(rate(plan, epoch, curve))
         _seed_dropout(model, params.seed, epoch)
         shuffled = _shuffled(training, params.seed, epoch, batch)
-        trained = _averages(train, training, shuffled, epoch, f"epoch {epoch} of {epochs}")
+        trained = _averages(train, training, shuffled, epoch, f"epoch {epoch} of {plan.epochs}")
         validated = _averages(measure, validation, _in_order(validation, batch), 0)
         curve.append(_point(trained, validated))
         log(epoch, curve[-1])
@@ -165,16 +111,17 @@ def best_of(curve: Curve) -> int:
     return int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
 
 
-def rate(schedule: str, start: float, epoch: int, epochs: int, curve: Curve, patience: int) -> float:
-    """The learning rate of `epoch` (1 to `epochs`), which follows the rows of `curve`.
+def rate(plan: Plan, epoch: int, curve: Curve) -> float:
+    """The learning rate of `epoch` (1 or more), which follows the rows of `curve`.
 
-    "cosine" (Loshchilov and Hutter, 2017, without restarts) goes from `start`
-    towards zero; "plateau" halves it whenever half of `patience` epochs went by
+    "cosine" (Loshchilov and Hutter, 2017, without restarts) goes from the plan's
+    rate towards zero; "plateau" halves it whenever half of `patience` epochs went by
     without a better validation loss or another halving.
     """
-    if schedule == "cosine":
-        return start * 0.5 * (1 + np.cos(np.pi * (epoch - 1) / epochs))
-    if schedule == "plateau":
+    start, patience = plan.learning_rate, plan.settings.patience
+    if plan.settings.schedule == "cosine":
+        return start * 0.5 * (1 + np.cos(np.pi * (epoch - 1) / plan.epochs))
+    if plan.settings.schedule == "plateau":
         waited, halvings = 0, 0
         for row in range(1, len(curve)):
             waited = 0 if best_of(curve[: row + 1]) == row else waited + 1
@@ -224,7 +171,7 @@ def _optimiser(params: Train) -> Any:
 Step = Callable[[Any, np.ndarray, np.ndarray], tuple[Any, Any]]
 
 
-def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[Step, Step]:
+def _steps(model: "keras.Model", optimiser: "keras.Optimizer", plan: Plan) -> tuple[Step, Step]:
     """Functions of a batch, inputs, scores (b, 1) and weights (b,), that train on it and that only measure.
 
     Both give its mean loss and error. Keras's own `fit` takes longer to begin
@@ -233,7 +180,7 @@ def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[S
     import tensorflow as tf
 
     def judged(outputs: Any, scores: Any, weights: Any) -> tuple[Any, Any]:
-        return tf.reduce_mean(loss(scores, outputs) * weights), tf.reduce_mean(mae(scores, outputs))
+        return tf.reduce_mean(plan.loss(scores, outputs) * weights), tf.reduce_mean(plan.mae(scores, outputs))
 
     # Of batches of any size one graph, so that it does not depend on which came first.
     every = tuple(tf.TensorSpec(tensor.shape, tf.float32) for tensor in model.inputs)

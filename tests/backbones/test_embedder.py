@@ -1,5 +1,6 @@
 """Frozen networks: the same bits for any company, order and batch; weights from where they are said to be."""
 
+import dataclasses
 import io
 import sqlite3
 import sys
@@ -9,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sabi.backbones import embedder as backbones
 from sabi.backbones.calibration import calibration_batch
-from sabi.models import member as members
+from sabi.backbones.embedder import CODE, FORWARD, Embedder
+from sabi.backbones.pooling import pooled
+from sabi.backbones.spec import BackboneSpec
+from sabi.backbones.weights import weights_file
+from sabi.building import build, preprocess
 from sabi.networks import NETWORKS, Application
 from sabi.runtime.errors import InputError
-from sabi.runtime.threads import in_batches
+from sabi.runtime.fingerprint import fingerprint
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.settings.train import Pooling
@@ -25,13 +29,21 @@ ALL = Pooling(layers="every_resolution", statistics="mean_std", balance=0.5)
 pytestmark = pytest.mark.slow
 
 
+def spec_of(name: str = NAME, **changes) -> BackboneSpec:
+    """The shipped parameters' backbone, small."""
+    spec = BackboneSpec.of(name, load(ROOT / "params.yaml").train, SIZE)
+    return spec.model_copy(update=changes)
+
+
 def embedder(network, pooling, batch, name=NAME):
-    return backbones.Embedder(name, lambda: network, pooling, batch)
+    """Of a given network: nothing is stored."""
+    changes = {"size": network.input_shape[1], "pooling": pooling, "embed_batch": batch}
+    return Embedder(spec_of(name, **changes), network)
 
 
 @pytest.fixture(scope="module")
 def network():
-    return backbones.build(NAME, SIZE, "random", seed=3)
+    return build(NAME, SIZE, "random", seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +90,7 @@ def test_five_resolutions_are_pooled_and_nothing_between(name):
 
     constructor = getattr(keras.applications, NETWORKS[name].architecture)
     network = constructor(include_top=False, weights=None, input_shape=(128, 128, 3))
-    model, channels = backbones.pooled(network, ALL)
+    model, channels = pooled(network, ALL)
     maps = [layer.output for layer in network.layers if len(layer.output.shape) == 4]
     last = [[tensor for tensor in maps if tensor.shape[1] == side][-1] for side in (64, 32, 16, 8, 4)]
     assert channels == [tensor.shape[-1] for tensor in last]
@@ -95,7 +107,7 @@ def test_random_weights_tell_photographs_apart_to_the_last_block(network, pixels
 
 def test_random_weights_are_decided_by_the_seed_alone(embed, pixels):
     def embeddings(seed):
-        return embedder(backbones.build(NAME, SIZE, "random", seed), ALL, BATCH)(pixels)
+        return embedder(build(NAME, SIZE, "random", seed), ALL, BATCH)(pixels)
 
     assert embeddings(3).tobytes() == embed(pixels).tobytes()
     assert embeddings(4).tobytes() != embed(pixels).tobytes()
@@ -111,7 +123,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_own_weights_are_those_of_the_file(folder, network, embed, pixels):
     network.save_weights(folder / "mobilenet.weights.h5")
-    again = backbones.build(NAME, SIZE, "weights", seed=99)
+    again = build(NAME, SIZE, "weights", seed=99)
     assert embedder(again, ALL, BATCH)(pixels).tobytes() == embed(pixels).tobytes()
 
 
@@ -122,20 +134,20 @@ KERAS = [name for name, network in NETWORKS.items() if isinstance(network, Appli
 def test_a_damaged_file_with_keras_own_name_is_refused(folder, name):
     (folder / NETWORKS[name].no_top).write_bytes(b"half a download")
     with pytest.raises(InputError, match=r"damaged .* fetch it again") as error:
-        backbones.build(name, 96, "weights", seed=0)
+        build(name, 96, "weights", seed=0)
     assert f"weights/{NETWORKS[name].no_top}" in str(error.value)
 
 
 @pytest.mark.parametrize("name", KERAS)
 def test_a_folder_without_the_networks_weights_is_refused(folder, name):
     with pytest.raises(InputError, match=f"no weights for {name}; put Keras's {NETWORKS[name].no_top}"):
-        backbones.weights_file(name, "weights")
+        weights_file(name, "weights")
 
 
 def test_a_file_that_holds_no_such_weights_is_refused(folder):
     (folder / "mobilenet.weights.h5").write_bytes(b"no weights")
     with pytest.raises(InputError, match="could not be loaded") as error:
-        backbones.build(NAME, SIZE, "weights", seed=0)
+        build(NAME, SIZE, "weights", seed=0)
     assert "\n" not in str(error.value)
 
 
@@ -169,13 +181,13 @@ def test_every_network_embeds_with_operations_that_every_processor_rounds_alike(
     """TensorFlow takes rsqrt and reciprocal from the processor's approximate instructions."""
     side = -(-NETWORKS[name].smallest // 32) * 32
     pixels = calibration_batch(side, 3, seed=5)
-    network = backbones.build(name, side, "random", seed=2)
+    network = build(name, side, "random", seed=2)
     embed = embedder(network, ALL, 2, name)
     embeddings = embed(pixels)
     assert embed(pixels[2:]).tobytes() == embeddings[2:].tobytes()
     # Random weights tell photographs apart; of own networks half the features are silent at first.
     assert np.isfinite(embeddings).all() and (embeddings.std(axis=0) > 0).mean() > 0.3
-    kinds = {operation.op for operation in graph_of(embed._kept(backbones.FORWARD)).node}
+    kinds = {operation.op for operation in graph_of(embed._kept(FORWARD)).node}
     assert not [kind for kind in kinds if kind.startswith(APPROXIMATE)]
     assert kinds & {"Conv2D", "DepthwiseConv2dNative"}
 
@@ -188,64 +200,61 @@ def test_a_network_added_to_the_registry_is_one_entry(monkeypatch):
     chosen = Params.model_validate(
         values | {"candidates": ["small"], "ensemble": {"method": "mean", "members": ["small"]}}
     )
-    description = members.describe("small", chosen) | {"size": SIZE}
-    embed = members.embedder(description | {"mode": "scratch"})  # keeps nothing in the store
+    spec = BackboneSpec.of("small", chosen.train, SIZE)
+    embed = Embedder(spec.model_copy(update={"mode": "scratch"}))  # keeps nothing in the store
     assert embed(calibration_batch(SIZE, 2, seed=0)).shape == (2, 2 * sum(embed.channels))
+
+
+def test_another_entry_of_the_registry_forgets_no_embedding(monkeypatch):
+    before = fingerprint(spec_of().decisive(), CODE)
+    monkeypatch.setitem(NETWORKS, "small", Application("MobileNetV3Small", "mobilenet_v3", "s.h5", "0" * 32))
+    assert fingerprint(spec_of().decisive(), CODE) == before
+    monkeypatch.setitem(NETWORKS, NAME, dataclasses.replace(NETWORKS[NAME], module="densenet"))
+    assert fingerprint(spec_of().decisive(), CODE) != before
 
 
 def test_the_store_gives_the_bits_that_the_network_gives(folder, pixels):
     """Cold, warm and half-warm; a warm store needs no network at all."""
-    description = members.describe(NAME, load(ROOT / "params.yaml")) | {"size": SIZE}
-    cold = members.embedder(description)
+    spec = spec_of()
+    cold = Embedder(spec)
     computed, about = cold(pixels), (cold.channels, cold.parameters)
     assert about[1] == cold.network.count_params()
     assert cold.reused == 0 and (folder.parent / "embeddings.db").exists()
-    warm = members.embedder(description)
+    warm = Embedder(spec)
     assert warm(pixels).tobytes() == computed.tobytes() and (warm.channels, warm.parameters) == about
     assert warm.reused == len(pixels) and "network" not in vars(warm)
     more = calibration_batch(SIZE, 12, seed=2)
-    half = members.embedder(description)
+    half = Embedder(spec)
     both = half(np.concatenate([more[:5], pixels, more[5:]]))
     assert both[5 : 5 + len(pixels)].tobytes() == computed.tobytes()
     assert half.reused == len(pixels)
     assert "network" not in vars(half)  # its forward pass was kept
-    # Another head, another seed of it: the same recipe. Other pooling: another.
-    other = description | {"measured": True, "mode": "fine_tune"}
-    assert members.embedder(other)(pixels).tobytes() == computed.tobytes()
-    less = description | {"pooling": description["pooling"] | {"statistics": "mean"}}
-    assert members.embedder(less)(pixels).shape[1] == computed.shape[1] // 2
+    # Trained afterwards: the same recipe. Other pooling: another.
+    other = Embedder(spec_of(mode="fine_tune"))
+    assert other(pixels).tobytes() == computed.tobytes() and other.reused == len(pixels)
+    less = spec_of(pooling=spec.pooling.model_copy(update={"statistics": "mean"}))
+    assert Embedder(less)(pixels).shape[1] == computed.shape[1] // 2
 
 
 def test_a_kept_network_that_is_damaged_is_built_again(folder, pixels):
-    description = members.describe(NAME, load(ROOT / "params.yaml")) | {"size": SIZE}
-    computed = members.embedder(description)(pixels)
+    spec = spec_of()
+    computed = Embedder(spec)(pixels)
     with closing(sqlite3.connect(folder.parent / "embeddings.db")) as db, db:
         largest = "entry = (select entry from kept order by length desc limit 1)"
         db.execute(f"update kept set content = content || x'00', length = length + 1 where {largest}")
         db.execute("delete from entry where length(digest) = 32")  # the photographs'
-    again = members.embedder(description)
+    again = Embedder(spec)
     assert again(pixels).tobytes() == computed.tobytes()
     assert "network" in vars(again) and again.reused == 0
     more = calibration_batch(SIZE, 3, seed=6)
-    whole = members.embedder(description)
+    whole = Embedder(spec)
     assert whole(more).shape == (3, computed.shape[1]) and "network" not in vars(whole)
 
 
 def test_each_network_gets_its_own_preprocessing(pixels):
     # These rescale inside; DenseNet wants the mean of ImageNet taken out.
     for name in ("efficientnet", "mobilenet", "convnext", "cnn1"):
-        assert np.array_equal(backbones.preprocess(name, pixels), pixels.astype(np.float32))
+        assert np.array_equal(preprocess(name, pixels), pixels.astype(np.float32))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     expected = (pixels / 255 - mean) / deviation
-    assert np.allclose(backbones.preprocess("densenet", pixels), expected, atol=1e-5)
-
-
-def test_in_batches_pads_and_cuts():
-    sizes = []
-
-    def double(chunk):
-        sizes.append(len(chunk))
-        return 2 * chunk
-
-    assert in_batches(double, np.arange(7), 3).tolist() == [0, 2, 4, 6, 8, 10, 12]
-    assert sizes == [3, 3, 3]
+    assert np.allclose(preprocess("densenet", pixels), expected, atol=1e-5)

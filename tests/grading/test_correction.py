@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from sabi.grading import correction
-from sabi.grading.correction import FEWEST, Rule
+from sabi.grading.correction import FEWEST, Known, Rule
 from sabi.grading.thresholds import to_grades
 
 THRESHOLDS = [1.5, 2.5, 3.5, 4.5]
@@ -37,7 +37,7 @@ def simulated(n: int, seed: int, telling: float) -> dict[str, np.ndarray]:
 
 
 def fit(photographs: dict[str, np.ndarray], within: float = 0.5) -> Rule | str:
-    return correction.fit(**photographs, thresholds=THRESHOLDS, above=ABOVE, within=within)
+    return correction.fit(Known(**photographs), THRESHOLDS, ABOVE, within)
 
 
 def corrected(rule: Rule, photographs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

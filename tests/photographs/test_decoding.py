@@ -404,7 +404,7 @@ def test_awkward_names_are_found_and_usable(tmp_path, name):
     (tmp_path / "橋 1").mkdir()
     (tmp_path / "橋 1" / name).write_bytes(INTACT["PNG"])
     assert find(tmp_path) == [f"橋 1/{name}"]
-    check_name(tmp_path, find(tmp_path)[0])
+    check_name(tmp_path / find(tmp_path)[0])
 
 
 @settings(deadline=None, max_examples=50)
@@ -443,15 +443,15 @@ def test_a_folder_named_like_a_photograph_is_refused_and_its_photographs_found(t
     (tmp_path / "3_x.PNG" / "3_y.png").write_bytes(INTACT["PNG"])
     assert find(tmp_path) == ["3_x.PNG", "3_x.PNG/3_y.png"]
     with pytest.raises(Unusable, match="folder with a photograph's name"):
-        check_name(tmp_path, "3_x.PNG")
-    check_name(tmp_path, "3_x.PNG/3_y.png")
+        check_name(tmp_path / "3_x.PNG")
+    check_name(tmp_path / "3_x.PNG/3_y.png")
 
 
 def test_a_name_that_is_not_utf_8_is_refused_and_shown_as_text(tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/3_\xb2\x8c.jpg")).write_bytes(INTACT["PNG"])
     (path,) = find(tmp_path)
     with pytest.raises(Unusable, match="not UTF-8") as caught:
-        check_name(tmp_path, path)
+        check_name(tmp_path / path)
     assert printable(path) == "3_\\xb2\\x8c.jpg"
     (printable(path) + str(caught.value)).encode("utf-8")
 
@@ -460,4 +460,4 @@ def test_a_name_that_is_not_utf_8_is_refused_and_shown_as_text(tmp_path):
 def test_other_suffixes_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(INTACT["PNG"])
     with pytest.raises(Unusable, match="must end in"):
-        check_name(tmp_path, name)
+        check_name(tmp_path / name)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sabi.settings.loading import load
 from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 losses = st.lists(st.floats(0, 9), min_size=1, max_size=40)
@@ -33,8 +34,14 @@ def test_what_is_not_a_number_is_never_best():
     assert training.best_of(curve_of([float("nan"), 3.0, float("nan"), 2.0])) == 3
 
 
+def plan(schedule: str, start: float, epochs: int, patience: int = 5) -> training.Plan:
+    settings = load(ROOT / "params.yaml").train
+    chosen = settings.model_copy(update={"schedule": schedule, "patience": patience})
+    return training.Plan(None, None, epochs, start, chosen)
+
+
 def test_cosine_falls_from_the_start_towards_zero():
-    rates = [training.rate("cosine", 0.2, epoch, 10, [], 5) for epoch in range(1, 11)]
+    rates = [training.rate(plan("cosine", 0.2, 10), epoch, []) for epoch in range(1, 11)]
     assert rates[0] == 0.2 and 0 < rates[-1] < 0.01
     assert all(a > b for a, b in itertools.pairwise(rates))
     assert rates[5] == pytest.approx(0.1)
@@ -43,7 +50,7 @@ def test_cosine_falls_from_the_start_towards_zero():
 def test_plateau_halves_after_half_of_patience_without_a_better_epoch():
     def rates(values):
         return [
-            training.rate("plateau", 1.0, epoch, 99, curve_of(values[:epoch]), patience=4)
+            training.rate(plan("plateau", 1.0, 99, patience=4), epoch, curve_of(values[:epoch]))
             for epoch in range(1, len(values) + 1)
         ]
 
@@ -56,7 +63,7 @@ def test_plateau_halves_after_half_of_patience_without_a_better_epoch():
 
 @given(losses)
 def test_constant_is_constant(values):
-    assert training.rate("constant", 0.3, len(values), 50, curve_of(values), 3) == 0.3
+    assert training.rate(plan("constant", 0.3, 50), len(values), curve_of(values)) == 0.3
 
 
 # A network with all that has a state: batch normalisation, dropout, an optimiser with moments.
@@ -66,6 +73,7 @@ from pathlib import Path
 import sabi
 from sabi.settings.loading import load
 from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
 from sabi.runtime.determinism import fix_threads, seed_tensorflow
 fix_threads(2)
 import keras, numpy as np
@@ -83,9 +91,9 @@ examples = training.Examples(batch, np.ones(60))
 error = lambda true, given: keras.ops.abs(true[:, 0] - given[:, 0])
 def mae(true, given): return error(true, given)
 def loss(true, given): return error(true, given) ** 2
-checkpoint = training.Checkpoint(Path(sys.argv[1]) / "checkpoint")
-curve, best = training.fit(model, examples, examples, loss=loss, mae=mae, epochs=int(sys.argv[2]),
-    learning_rate=0.01, params=train, checkpoint=checkpoint, log=lambda step, point: None)
+checkpoint = Checkpoint(Path(sys.argv[1]) / "checkpoint")
+plan = training.Plan(loss, mae, int(sys.argv[2]), 0.01, train)
+curve, best = training.fit(model, examples, examples, plan, lambda step, point: None, checkpoint)
 curve.to_csv(Path(sys.argv[1]) / "curve.csv")
 np.savez(Path(sys.argv[1]) / "weights.npz", *model.get_weights())
 """
@@ -147,10 +155,10 @@ def test_a_training_that_only_harms_leaves_the_model_as_it_was(tmp_path):
     def mae(true, given):
         return abs(true[:, 0] - given[:, 0])
 
-    options = {"loss": mae, "mae": mae, "learning_rate": 0.1, "params": settings, "log": print}
     for epochs in (1, 9):  # the second goes on from the first's checkpoint, whose best is the start
-        checkpoint = training.Checkpoint(tmp_path / "checkpoint")
-        curve, best = training.fit(model, wrong, examples, epochs=epochs, checkpoint=checkpoint, **options)
+        checkpoint = Checkpoint(tmp_path / "checkpoint")
+        plan = training.Plan(mae, mae, epochs, 0.1, settings)
+        curve, best = training.fit(model, wrong, examples, plan, print, checkpoint)
         assert best == 0 and len(curve) == min(1 + epochs, 3)  # stopped by patience
         assert model.predict(np.array([[3.0]]), verbose=0).item() == 3.0
         checkpoint._lock.close()  # as when the process ends
@@ -159,7 +167,7 @@ def test_a_training_that_only_harms_leaves_the_model_as_it_was(tmp_path):
 
 
 def test_a_second_process_with_the_same_training_has_no_checkpoint(tmp_path):
-    first, second = (training.Checkpoint(tmp_path / "checkpoint") for _ in range(2))
+    first, second = (Checkpoint(tmp_path / "checkpoint") for _ in range(2))
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint/state.json").write_text("{}")
     assert second.load(None) is None

@@ -16,12 +16,13 @@ from PIL import Image
 
 from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
+from sabi.photographs.manifest import COLUMNS, check_enough, split
 from sabi.photographs.partition import PARTITIONS
 from sabi.runtime.errors import InputError
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, TEXT, read_table, write_table
-from stages.split import COLUMNS, SUMMARY, check_enough, main, split
+from stages.split import RAW, SUMMARY, main
 
 SHIPPED = load(Path(__file__).parents[2] / "params.yaml")
 
@@ -236,16 +237,16 @@ def table(*left_out, grades=5):
 )
 def test_one_photograph_of_every_grade_in_every_partition_is_enough(names):
     chosen = params(labels={"grades": names, "sound": names[1]})
-    assert check_enough(table(grades=len(names)), NO_FILES, chosen) is None
+    assert check_enough(table(grades=len(names)), NO_FILES, RAW, chosen) is None
     with pytest.raises(InputError, match=f"grade {names[-1]} in test"):
-        check_enough(table(grades=len(names) - 1), NO_FILES, chosen)
+        check_enough(table(grades=len(names) - 1), NO_FILES, RAW, chosen)
 
 
 @pytest.mark.parametrize("grade", range(1, 6))
 @pytest.mark.parametrize("part", PARTITIONS)
 def test_a_grade_that_a_partition_lacks_is_named(grade, part):
     with pytest.raises(InputError) as caught:
-        check_enough(table((grade, part), (3, "test")), NO_FILES, params())
+        check_enough(table((grade, part), (3, "test")), NO_FILES, RAW, params())
     message = str(caught.value)
     assert f"grade {grade} in {part}" in message and "grade 3 in test" in message
     assert message.count("grade ") == len({(grade, part), (3, "test")})
@@ -258,7 +259,7 @@ def test_no_usable_photograph_is_one_line_that_names_the_folder_and_the_first_fi
         (tmp_path / bad).write_text("rust")
     manifest, rejected, _ = split(tmp_path, params())
     with pytest.raises(InputError) as caught:
-        check_enough(manifest, rejected, params())
+        check_enough(manifest, rejected, RAW, params())
     message = str(caught.value)
     assert "data/raw: no usable photographs" in message and "<grade>_" in message
     assert len(message.splitlines()) == 1
@@ -370,7 +371,7 @@ def test_an_empty_folder_is_told_with_what_the_source_of_labels_wants(tmp_path, 
     chosen = params(labels={"source": source, **THREE})
     manifest, rejected, _ = split(tmp_path, chosen)
     with pytest.raises(InputError) as caught:
-        check_enough(manifest, rejected, chosen)
+        check_enough(manifest, rejected, RAW, chosen)
     assert layout in str(caught.value) and "grades bad, so so, good" in str(caught.value)
 
 

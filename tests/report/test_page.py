@@ -8,14 +8,19 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sabi.evaluation.metrics import intervals, measure
+from sabi.backbones.spec import BackboneSpec
+from sabi.evaluation.metrics import HEADLINE, intervals, measure
 from sabi.grades import Grades
+from sabi.models.member import MemberSpec
 from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
+from sabi.report import page
+from sabi.report.notes import what_to_note
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, read_table, write_json, write_table
-from stages import report
+from sabi.tracking.values import by_number, comparable
+from sabi.training.frozen import head_spec
 from tests.conftest import ROOT
 
 NAMES = ("<b>不良", "so so", "good & bright")
@@ -37,7 +42,7 @@ def params(**train) -> Params:
 )
 def test_the_two_sides_of_the_border_in_words(worst_sound, bad, sound):
     rating = Grades(("a", "b", "c"), worst_sound)
-    assert (report.bad(rating), report.sound(rating)) == (bad, sound)
+    assert (page.bad(rating), page.sound(rating)) == (bad, sound)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +57,7 @@ def test_the_two_sides_of_the_border_in_words(worst_sound, bad, sound):
     ],
 )
 def test_what_spoils_the_figures_is_noted(train, summary, said):
-    notes = report.what_to_note(params(**train), COUNTS | summary)
+    notes = what_to_note(params(**train), COUNTS | summary)
     assert len(notes) == len(said) and all(part in note for part, note in zip(said, notes, strict=True))
 
 
@@ -86,7 +91,7 @@ def results(tmp_path_factory) -> Path:
     write_table(manifest, folder / MANIFEST)
     write_table(pd.DataFrame({"path": ["<u>.txt"], "reason": ["no photograph"]}), folder / REJECTED)
     write_table(judged, folder / "metrics/predictions.csv")
-    planes = {f"{name}_{axis}": random.normal(size=27) for name in report.MAPS for axis in "xy"}
+    planes = {f"{name}_{axis}": random.normal(size=27) for name in page.MAPS for axis in "xy"}
     write_table(manifest[["grade"]].assign(**planes), folder / "data/evaluate/projections.csv")
     write_json({"ensemble": [1.5, 2.5], "densenet": [1.5, 2.5]}, folder / "data/grades/thresholds.json")
     write_table(moved, folder / "data/grades/corrections.csv")
@@ -102,8 +107,16 @@ def results(tmp_path_factory) -> Path:
     np.save(folder / "data/augment/test.npy", random.integers(0, 256, (1, 9, 32, 32, 3), np.uint8))
     curve = pd.DataFrame({"step": range(3), "train_mae": [1, 0.5, 0.2], "validation_mae": [1, 0.6, 0.7]})
     write_table(curve, folder / "data/networks/densenet/curve.csv")
-    write_json({"best_step": 1}, folder / "data/networks/densenet/model.json")
-    (folder / "sabi").symlink_to(ROOT / "sabi")
+    chosen = params()
+    trained = MemberSpec(
+        backbone=BackboneSpec.of("densenet", chosen.train, 32),
+        head=head_spec("densenet", 4, chosen),
+        measured=False,
+        parameters=5,
+        best_step=1,
+        key="0" * 64,
+    )
+    (folder / "data/networks/densenet/model.json").write_text(trained.model_dump_json())
     return folder
 
 
@@ -115,23 +128,23 @@ def rendered(folder: Path, monkeypatch, notes=()) -> str:
     metrics = measure(*columns, chosen.labels.rating)
     bounds = intervals(*columns, np.arange(len(judged)), chosen.labels.rating, resamples=100, seed=1)
     both = dict.fromkeys(("ensemble", "densenet"), metrics)
-    return report.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
+    return page.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
 
 
 def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(results, monkeypatch):
-    page = rendered(results, monkeypatch, ["first <note>", "second"])
-    text = " ".join(re.sub(r"<[^>]*>", " ", page[page.index("<main>") :]).split())
-    assert not re.search(r"<(b>不|i>|u>\.|s>\.|note)", page)
+    html = rendered(results, monkeypatch, ["first <note>", "second"])
+    text = " ".join(re.sub(r"<[^>]*>", " ", html[html.index("<main>") :]).split())
+    assert not re.search(r"<(b>不|i>|u>\.|s>\.|note)", html)
     assert "&lt;b&gt;不良 (worst), so so, good &amp; bright (best); the pictures number them from 1" in text
-    assert page.count('<p class="caution">Note: ') == 2 and "first &lt;note&gt;" in page
+    assert html.count('<p class="caution">Note: ') == 2 and "first &lt;note&gt;" in html
     assert "sensitivity &lt;b&gt;不良|so so" in text
     assert "of grade &lt;b&gt;不良, share given grade &lt;b&gt;不良" in text
     assert "inspector so so , given good &amp; bright" in text
     moved = "threshold above grade so so moved 2 of the test photographs"
     assert f"{moved}: 1 to the inspector's grade, 1 away from it" in text
-    assert "Area in rust colours by grade" in page and "Altered copies by grade" in page
+    assert "Area in rust colours by grade" in html and "Altered copies by grade" in html
     # Two of grades, five features, three maps, a curve, the sheet and a misgraded photograph; all inside.
-    assert page.count("<img ") == page.count('src="data:image/') == 2 + 5 + 3 + 1 + 1 + 1
+    assert html.count("<img ") == html.count('src="data:image/') == 2 + 5 + 3 + 1 + 1 + 1
 
 
 def test_a_correction_that_is_off_says_why(results, monkeypatch):
@@ -148,13 +161,13 @@ def test_a_correction_that_is_off_says_why(results, monkeypatch):
 
 def test_recall_is_recorded_under_numbers_because_of_mlflow():
     values = {"photographs": 3, "recall": dict(zip(NAMES, [0.5, None, 1.0], strict=True))}
-    assert report.by_number(values) == {"photographs": 3, "recall": {"1": 0.5, "2": None, "3": 1.0}}
+    assert by_number(values) == {"photographs": 3, "recall": {"1": 0.5, "2": None, "3": 1.0}}
 
 
 def test_mlflow_gets_the_ensembles_bounds_and_number_of_weights():
     metrics = {who: {"accuracy": 0.5, "recall": {"a": 1.0}} for who in ("ensemble", "densenet")}
-    bounds = {"ensemble": {name: [0.25, None] for name in report.METRICS}}
-    seen = report.comparable(metrics, bounds, [10, 7])
+    bounds = {"ensemble": {name: [0.25, None] for name in HEADLINE}}
+    seen = comparable(metrics, bounds, [10, 7])
     assert seen["ensemble"]["accuracy.low"] == 0.25 and seen["ensemble"]["accuracy.high"] is None
     assert seen["ensemble"]["parameters"] == 17 and seen["ensemble"]["recall"] == {"1": 1.0}
     assert seen["densenet"] == {"accuracy": 0.5, "recall": {"1": 1.0}}

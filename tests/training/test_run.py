@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sabi.backbones import embedder as backbones
+from sabi.backbones.building import build
 from sabi.backbones.calibration import calibration_batch
-from sabi.models import head as heads
-from sabi.models import member as members
+from sabi.backbones.embedder import Embedder
+from sabi.backbones.spec import BackboneSpec
 from sabi.runtime.errors import InputError
 from sabi.settings.loading import load
 from sabi.settings.params import Params
-from sabi.training import fitting
-from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
+from sabi.training.frozen import fit_head, head_spec
+from sabi.training.network import fit_network, start_head, unfreeze
+from sabi.training.parts import Part, features
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -39,47 +41,55 @@ def settings(**train) -> Params:
     return Params.model_validate(values)
 
 
-def part(seed: int, copies: int, measured: bool) -> fitting.Part:
+def part(seed: int, copies: int, measured: bool) -> Part:
     grades = np.clip(np.round(STATES), 1, 5).astype(int)
     pixels = np.stack([calibration_batch(SIDE, 30, seed + v)[SKIPPED:] for v in range(1 + copies)])
     rows = pd.DataFrame({"grade": grades, "specimen": [str(i // 2) for i in range(len(grades))]})
-    features = np.stack([STATES, -STATES], axis=1) if measured else np.zeros((len(grades), 0))
+    known = np.stack([STATES, -STATES], axis=1) if measured else np.zeros((len(grades), 0))
     scores = np.tile(grades.astype(float), (1 + copies, 1))
-    return fitting.Part(rows, pixels, scores, features.astype(np.float32))
+    return Part(rows, pixels, scores, known.astype(np.float32))
+
+
+def backbone(name: str, chosen: Params) -> BackboneSpec:
+    return BackboneSpec.of(name, chosen.train, SIDE)
+
+
+def unstored(spec: BackboneSpec) -> Embedder:
+    """ "scratch" keeps it out of the repository's store."""
+    return Embedder(spec.model_copy(update={"mode": "scratch"}))
 
 
 @cache
-def frozen_mobilenet():
-    """Built once; "scratch" keeps it out of the repository's store."""
-    return members.embedder(members.describe("mobilenet", settings()) | {"mode": "scratch"})
+def frozen_mobilenet() -> Embedder:
+    """Built once."""
+    return unstored(backbone("mobilenet", settings()))
 
 
 def fitted(name: str, chosen: Params, folder, measured: bool = False):
-    """(scores of validation, curve, head's weights, network, description) of a member fitted on drawings."""
+    """(scores of validation, curve, head's weights, network, head's spec) of a member fitted on drawings."""
     parts = {"train": part(0, 1, measured), "validation": part(50, 0, measured)}
-    description = members.describe(name, chosen)
-    frozen = description["mode"] == "frozen"
-    embed = frozen_mobilenet() if frozen else members.embedder(description | {"mode": "scratch"})
-    if not frozen:
-        fitting.unfreeze(embed.network, description, chosen)
+    spec = backbone(name, chosen)
+    embed = frozen_mobilenet() if spec.mode == "frozen" else unstored(spec)
+    if spec.mode != "frozen":
+        unfreeze(embed.network, spec, chosen)
 
     def log(step, values):
         assert np.isfinite(list(values.values())).all()
 
-    if description["mode"] == "scratch":
-        head, described = fitting.start_head(embed, parts["train"], name, chosen)
+    if spec.mode == "scratch":
+        head = start_head(embed, parts["train"], name, chosen)
     else:
-        rows = {part: fitting.features(embed, parts[part], part) for part in parts}
-        head, described, curve, _ = fitting.fit_head(parts, rows, embed.channels, name, chosen, log)
-    if not frozen:
-        checkpoint = training.Checkpoint(folder / "checkpoint")
-        head, curve, _ = fitting.fit_network(
-            embed.network, head, described, parts, description, chosen, checkpoint, log
-        )
-        embed = members.trained_embedder(description, embed.network)
-    rows = fitting.features(embed, parts["validation"], "validation")
-    scores = heads.predict(head, rows, described)
-    return scores, curve, [w.tobytes() for w in head.values()], embed.network, described
+        rows = {part: features(embed, parts[part], part) for part in parts}
+        described = head_spec(name, rows["train"].shape[1], chosen)
+        result = fit_head(parts, rows, embed.channels, described, chosen, log)
+        head = result.head
+    if spec.mode != "frozen":
+        trained = Embedder(spec, embed.network)
+        result = fit_network(trained, head, parts, chosen, Checkpoint(folder / "checkpoint"), log)
+        embed = Embedder(spec, embed.network)
+    head = result.head
+    scores = head.predict(features(embed, parts["validation"], "validation"))
+    return scores, result.curve, [w.tobytes() for w in head.weights.values()], embed.network, head.spec
 
 
 DENSE = {"head": "dense"}
@@ -123,7 +133,7 @@ def test_measured_features_join_the_embedding(tmp_path):
     without, with_them = (
         fitted("mobilenet", settings(), tmp_path / str(measured), measured) for measured in (False, True)
     )
-    assert with_them[4]["features"] == without[4]["features"] + 2
+    assert with_them[4].features == without[4].features + 2
     assert min(with_them[1].validation_mae) < min(without[1].validation_mae)
 
 
@@ -151,22 +161,22 @@ def test_fine_tuning_trains_only_the_last_layers_and_starts_from_the_frozen_head
 
 
 def test_fine_tuning_from_a_named_layer():
-    network = backbones.build("mobilenet", SIDE, "random", seed=0)
+    network = build("mobilenet", SIDE, "random", seed=0)
 
-    def unfreeze(layers=20, **first):
+    def trained(layers=20, **first):
         chosen = settings(mode="fine_tune", fine_tune={"layers": layers, "first": first})
-        fitting.unfreeze(network, members.describe("mobilenet", chosen), chosen)
+        unfreeze(network, backbone("mobilenet", chosen), chosen)
         return [layer.name for layer in network.layers if layer.trainable_variables]
 
     name = "expanded_conv_14_project"
-    assert unfreeze(mobilenet=name)[0] == name
-    assert unfreeze(vgg16="block5_conv1") == unfreeze()  # another network's
-    everything = unfreeze(10_000)
-    assert unfreeze(12) == everything[-len(unfreeze(12)) :] and len(unfreeze(12)) < len(everything)
+    assert trained(mobilenet=name)[0] == name
+    assert trained(vgg16="block5_conv1") == trained()  # another network's
+    everything = trained(10_000)
+    assert trained(12) == everything[-len(trained(12)) :] and len(trained(12)) < len(everything)
     with pytest.raises(InputError, match=r"first.mobilenet = 'block9': mobilenet has no such layer"):
-        unfreeze(mobilenet="block9")
+        trained(mobilenet="block9")
     with pytest.raises(InputError, match="use more layers"):
-        unfreeze(1)
+        trained(1)
 
 
 @pytest.mark.parametrize(("name", "head"), [("cnn3", "ridge"), ("deepcnn1", "dense"), ("mobilenet", "dense")])
@@ -175,9 +185,9 @@ def test_training_from_scratch_trains_every_layer_and_repeats_its_bits(name, hea
     chosen = settings(
         head=head, mode="scratch" if name == "mobilenet" else "frozen", class_weights="balanced"
     )
-    start = weights_of(members.embedder(members.describe(name, chosen)).network)
+    start = weights_of(Embedder(backbone(name, chosen)).network)
     scores, curve, _, network, described = fitted(name, chosen, tmp_path / "a")
-    assert (described["units"] == []) == (name != "mobilenet")
+    assert (described.units == []) == (name != "mobilenet")
     best = int(curve.validation_loss.argmin())
     same = {layer for layer, weights in weights_of(network).items() if weights == start[layer]}
     assert same == (set(start) if best == 0 else set())

@@ -1,4 +1,4 @@
-"""What the stage hands on, beside what `test_fitting` and `test_loop` show of the training itself."""
+"""Tables and arrays that stages hand on."""
 
 import io
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sabi import tables
 from sabi.photographs.partition import PARTITIONS
-from stages import train
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def test_embeddings_are_written_in_the_manifests_order_as_numpy_would(file, part
     whole = np.arange(len(manifest) * 5, dtype=np.float32).reshape(-1, 5)
     rows = {part: whole[manifest.partition == part] for part in PARTITIONS}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "AT_ONCE", 7)
-        train.write_in_order(file, manifest, rows)
+        patch.setattr(tables, "AT_ONCE", 7)
+        tables.write_rows(rows, manifest.partition, file)
     expected = io.BytesIO()
     np.save(expected, whole)
     assert file.read_bytes() == expected.getvalue()

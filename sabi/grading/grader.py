@@ -1,0 +1,127 @@
+"""Photographs in, grades out: the one place where a photograph is graded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from sabi.grading import correction
+from sabi.grading.ensembling import combine
+from sabi.grading.model import ModelSpec
+from sabi.grading.thresholds import to_grades
+from sabi.models.member import Scorer
+from sabi.photographs.decoding import check_size, decode, prepared
+from sabi.photographs.features import FEATURES, measure
+from sabi.photographs.files import Unusable, check_name
+from sabi.runtime.threads import map_threads
+
+AT_ONCE = 256  # photographs in memory
+
+# A file's path, a file's bytes, or upright pixels (height, width, 3) uint8.
+Photograph = Path | bytes | np.ndarray
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is said of one photograph: a grade, or the reason why there is none."""
+
+    score: float | None  # 1, the worst, to the number of grades
+    grade: int | None  # from 1
+    name: str | None  # the grade's
+    reason: str | None  # why the photograph cannot be used
+
+
+class Grader:
+    """Grades photographs as the model in a folder was trained to, whatever `params.yaml` says today."""
+
+    def __init__(self, spec: ModelSpec, scorers: list[Scorer]) -> None:
+        self.spec = spec
+        self._scorers = scorers
+        self._measures = spec.correction is not None or any(scorer.spec.measured for scorer in scorers)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Grader":
+        """The grader that `sabi.grading.model.save` wrote; raises `InputError` if something is missing.
+
+        The networks are loaded, or built, for the first photograph.
+        """
+        spec = ModelSpec.read(folder)
+        return cls(spec, [Scorer(folder / member) for member in spec.weights])
+
+    def grade(
+        self,
+        photographs: Sequence[Photograph],
+        scales: Sequence[float | None] | None = None,
+        label: str | None = None,
+    ) -> list[Row]:
+        """A row for each photograph, in order; some are in memory at a time, whatever their number.
+
+        `scales` are millimetres a pixel, the model's own for None. A photograph's row
+        is the same in any company. `label` shows a progress bar.
+        """
+        known = scales if scales is not None else [None] * len(photographs)
+        given = list(zip(photographs, known, strict=True))
+        rows: list[Row] = []
+        with tqdm(total=len(given), desc=label, disable=label is None, unit="photo") as bar:
+            for start in range(0, len(given), AT_ONCE):
+                some = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
+                graded = iter(self._graded([seen for seen in some if not isinstance(seen, Unusable)]))
+                rows += [
+                    Row(None, None, None, str(seen)) if isinstance(seen, Unusable) else next(graded)
+                    for seen in some
+                ]
+                bar.update(len(some))
+        return rows
+
+    def _seen(self, photograph: Photograph, scale: float | None) -> tuple[np.ndarray, list[float]] | Unusable:
+        """What the networks see, and what is measured if that is needed; or why it cannot be used."""
+        spec = self.spec
+        scale = spec.mm_per_pixel if scale is None else scale
+        try:
+            image = _image(photograph, spec.min_side, spec.max_megapixels)
+            pixels = prepared(image, spec.size, scale, spec.target_mm_per_pixel)
+            return pixels, self._measured(image, scale) if self._measures else []
+        except Unusable as reason:
+            return reason
+
+    def _measured(self, image: Image.Image, scale: float | None) -> list[float]:
+        """`FEATURES`, in the unit of the training photographs'."""
+        if self.spec.millimetres and scale is None:
+            raise Unusable(
+                "its scale is unknown, but grains were learnt in millimetres; "
+                "give mm_per_pixel in labels.csv, or scale.photographs"
+            )
+        features = measure(image, scale if self.spec.millimetres else None)
+        return [features[name] for name in FEATURES]
+
+    def _graded(self, seen: list[tuple[np.ndarray, list[float]]]) -> list[Row]:
+        if not seen:
+            return []
+        pixels, features = (np.array(column) for column in zip(*seen, strict=True))
+        measured = features if self._measures else None
+        each = np.stack([score(pixels, measured) for score in self._scorers])
+        scores = combine(each, self.spec.method, list(self.spec.weights.values()))
+        grades = to_grades(scores, self.spec.thresholds)
+        if self.spec.correction is not None:
+            grades = correction.apply(self.spec.correction, scores, grades, features)
+        return [
+            Row(float(score), int(grade), self.spec.grades[grade - 1], None)
+            for score, grade in zip(scores, grades, strict=True)
+        ]
+
+
+def _image(photograph: Photograph, min_side: int, max_megapixels: float) -> Image.Image:
+    if isinstance(photograph, np.ndarray):
+        if photograph.dtype != np.uint8 or photograph.ndim != 3 or photograph.shape[2] != 3:
+            raise Unusable(
+                f"an array {photograph.shape} of {photograph.dtype}; it must be (height, width, 3) uint8"
+            )
+        image = Image.fromarray(photograph)
+        check_size(image, min_side, max_megapixels)
+        return image
+    if isinstance(photograph, Path):
+        check_name(photograph)
+    return decode(photograph, min_side=min_side, max_megapixels=max_megapixels)

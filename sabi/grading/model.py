@@ -1,0 +1,92 @@
+"""All that grading needs, in one folder: `data/model`, which the stage `binning` writes.
+
+model.json          what `ModelSpec` says
+<network>/          a folder for each member of the ensemble, as `sabi/models/member.py` reads it
+"""
+
+import shutil
+from pathlib import Path
+
+import pydantic
+
+from sabi.grades import Grades
+from sabi.grading.correction import Rule
+from sabi.grading.ensembling import Ensemble, Method
+from sabi.models.member import BACKBONE, HEAD
+from sabi.models.member import SPEC as MEMBER
+from sabi.runtime.errors import InputError
+from sabi.settings.params import Params
+from sabi.settings.section import Section
+
+SPEC = "model.json"
+
+
+class ModelSpec(Section):
+    """How photographs were prepared when the model was trained, and how scores become grades."""
+
+    grades: list[str]  # names, worst first
+    worst_sound: int  # number, from 1, of the worst grade that is still sound
+    size: int  # side of the square that the networks see, pixels
+    target_mm_per_pixel: float | None  # of that square; None: photographs are stretched to it
+    mm_per_pixel: float | None  # of photographs whose own scale is not known
+    min_side: int  # pixels; smaller photographs are refused
+    max_megapixels: float
+    millimetres: bool  # whether grains were measured in millimetres
+    method: Method  # of combining the members' scores
+    weights: dict[str, float]  # of the members, by network
+    thresholds: list[float]
+    correction: Rule | None
+
+    @property
+    def rating(self) -> Grades:
+        """The grades and where soundness begins."""
+        return Grades(tuple(self.grades), self.worst_sound)
+
+    @classmethod
+    def of(
+        cls,
+        params: Params,
+        millimetres: bool,
+        ensemble: Ensemble,
+        thresholds: list[float],
+        rule: Rule | None,
+    ) -> "ModelSpec":
+        """The model that these parameters have come to."""
+        return cls(
+            grades=params.labels.grades,
+            worst_sound=params.labels.rating.worst_sound,
+            size=params.augment.size,
+            target_mm_per_pixel=params.scale.target,
+            mm_per_pixel=params.scale.photographs,
+            min_side=params.split.min_side,
+            max_megapixels=params.split.max_megapixels,
+            millimetres=millimetres,
+            method=ensemble.method,
+            weights=ensemble.weights,
+            thresholds=thresholds,
+            correction=rule,
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> "ModelSpec":
+        """What a model's folder says; raises `InputError` if it is none."""
+        file = folder / SPEC
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except (OSError, pydantic.ValidationError) as error:
+            problem = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{file}: not a model of sabi's ({problem}); `dvc repro` makes data/model"
+            ) from None
+
+
+def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
+    """Write a model whose members are folders of `networks`; what was in `folder` is replaced."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for member in spec.weights:
+        (folder / member).mkdir(parents=True)
+        for name in (MEMBER, HEAD):
+            shutil.copyfile(networks / member / name, folder / member / name)
+        if (networks / member / BACKBONE).exists():  # only of a backbone that was trained
+            shutil.copyfile(networks / member / BACKBONE, folder / member / BACKBONE)
+    (folder / SPEC).write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,18 @@
+"""What makes the figures worse, or better, than they should be, in words."""
+
+from sabi.settings.params import Params
+
+
+def what_to_note(params: Params, summary: dict) -> list[str]:
+    """A line for each trouble of a run with these parameters; `summary` is that of the stage `split`."""
+    notes = []
+    if params.train.weights == "random" and params.train.mode != "scratch" and not summary["drawings"]:
+        notes.append(
+            "the networks have random weights; photographs deserve pretrained ones (train.weights: imagenet)"
+        )
+    if summary["without_specimen"] == summary["accepted"]:
+        notes.append(
+            "split.specimen matches no name, so every photograph counts as a specimen of its own; if several "
+            "show one piece of steel, test photographs are known from training and the figures are too good"
+        )
+    return notes

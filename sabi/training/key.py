@@ -1,0 +1,32 @@
+"""What tells a training from every other one."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sabi.backbones.spec import BackboneSpec
+from sabi.runtime.fingerprint import fingerprint
+from sabi.settings.params import Params
+
+
+def training_key(backbone: BackboneSpec, params: Params, inputs: Iterable[Path]) -> str:
+    """SHA-256 of the parameters, code, libraries and bytes of `inputs` that decide a training.
+
+    The code is what `dvc.yaml`, in the folder that the stage runs in, lists for trainings.
+    """
+    decisive: dict[str, Any] = {
+        "backbone": backbone.model_dump(),
+        "train": params.train.model_dump(),
+        "augment": params.augment.model_dump(),
+        "grades": params.labels.grades,
+        "sound": params.labels.sound,
+    }
+    for file in sorted(inputs):
+        with file.open("rb") as stream:
+            decisive[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    deps = stages["train"]["do"]["deps"]
+    return fingerprint(decisive, [dep for dep in deps if dep.startswith(("sabi/", "stages/"))])

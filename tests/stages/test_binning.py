@@ -1,0 +1,227 @@
+"""The stage: thresholds applied, grades corrected, data/unlabelled graded and sorted."""
+
+import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from sklearn.metrics import cohen_kappa_score
+
+from sabi.grading import grader
+from sabi.grading.thresholds import to_grades
+from sabi.photographs.drawings import draw_ungraded
+from sabi.photographs.features import FEATURES
+from sabi.settings.params import Params
+from sabi.tables import read_json, read_table, write_json, write_table
+from stages import binning as stage
+from tests.conftest import ROOT
+
+WIKI = [2.3, 3.1, 3.4, 3.7]
+NAMES = ["rotten", "poor", "3", "fair", "like new"]
+GRAINS = FEATURES.index("grain_size")
+
+
+def kappa(predicted, grades) -> float:
+    # More labels than grades change nothing; fewer would be taken for neighbours.
+    return cohen_kappa_score(grades, predicted, weights="quadratic", labels=range(1, 10))
+
+
+def params_with(**changes) -> Params:
+    """The repository's parameters with grades called `NAMES`, and other changes `section__name`."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values["labels"] |= {"grades": NAMES, "sound": "3"}
+    for place, value in changes.items():
+        *sections, name = place.split("__")
+        section = values
+        for part in sections:
+            section = section[part]
+        section[name] = value
+    return Params.model_validate(values)
+
+
+CORRECTED = {"binning__correction__method": "measured", "binning__correction__above": "3"}
+
+
+def write_inputs(mm_per_pixel: float | None, learnt_from_measured: bool = False) -> pd.DataFrame:
+    """What the stage reads, of 300 photographs whose scores blur 3 and 4, whose grains do not."""
+    random = np.random.default_rng(8)
+    grade = random.integers(1, 6, 300)
+    blurred = np.where((grade == 3) | (grade == 4), 3.5, grade)
+    table = pd.DataFrame({"path": [f"{i:03d}.jpg" for i in range(300)], "grade": grade})
+    table["specimen"] = [f"s{i // 3}" for i in range(300)]
+    table["partition"] = np.repeat(["train", "validation", "test"], 100)
+    table["mm_per_pixel"] = mm_per_pixel
+    table["score"] = np.clip(blurred + random.normal(0, 0.1, 300), 1, 5)
+    write_table(table.drop(columns="score"), "data/split/manifest.csv")
+    features = pd.DataFrame(random.normal(0, 1, (300, len(FEATURES))), columns=FEATURES)
+    features["grain_size"] = 3.0 - 1.5 * (grade > 3) + random.normal(0, 0.2, 300)
+    write_table(pd.concat([table.path, features], axis=1), "data/augment/measured.csv")
+    scored = table.loc[table.partition != "train", ["path", "partition", "score"]]
+    write_table(scored, "data/ensemble/scores.csv")
+    for member in ("efficientnet", "densenet", "mobilenet"):
+        write_table(scored, f"data/networks/{member}/predictions.csv")
+        write_json({"measured": learnt_from_measured}, f"data/networks/{member}/model.json")
+        Path(f"data/networks/{member}/head.npz").write_bytes(b"weights")
+    weights = {"efficientnet": 0.5, "mobilenet": 0.5}
+    write_json({"method": "mean", "weights": weights}, "data/ensemble/ensemble.json")
+    Path("data/unlabelled").mkdir(parents=True)
+    return table
+
+
+class Noting:
+    """Stands for a trained network: scores 3.45, or what `score` gives, and notes what it sees."""
+
+    seen: ClassVar[list] = []
+    score = staticmethod(lambda pixels: np.full(len(pixels), 3.45))
+
+    def __init__(self, folder: Path) -> None:
+        self.spec = SimpleNamespace(**read_json(folder / "model.json"))
+
+    def __call__(self, pixels, measured=None):
+        self.seen.append((pixels, measured))
+        return self.score(pixels)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty folder to run the stage in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Noting, "seen", [])
+    monkeypatch.setattr(grader, "Scorer", Noting)
+    return tmp_path
+
+
+def test_without_correction_grades_are_those_of_the_thresholds(folder):
+    write_inputs(None)
+    draw_ungraded(folder / "data/unlabelled/below", count=2)
+    (folder / "data/unlabelled/labels.csv").write_text("file,mm_per_pixel\n")
+    (folder / "data/unlabelled/notes.txt").write_text("not a photograph")
+    stage.main(params_with())
+    graded, thresholds = read_table("data/grades/grades.csv"), read_json("data/grades/thresholds.json")
+    assert set(thresholds) == {"ensemble", "efficientnet", "densenet", "mobilenet"}
+    assert graded.grade.tolist() == to_grades(graded.score.to_numpy(), thresholds["ensemble"]).tolist()
+    assert read_json("data/grades/correction.json") == {
+        "on": False,
+        "reason": "binning.correction.method is none",
+        "rule": None,
+    }
+    changed = read_table("data/grades/corrections.csv")
+    assert changed.empty and list(changed) == ["path", "partition", "score", "before", "after"]
+    unlabelled = read_table("data/grades/unlabelled.csv")
+    assert unlabelled.path.tolist() == ["below/drawing01.jpg", "below/drawing02.jpg"]
+    folders = {path.name for path in Path("data/grades/unlabelled").iterdir()}
+    assert folders == {f"score{name}" for name in NAMES}
+    for path, grade in zip(unlabelled.path, unlabelled.grade, strict=True):
+        copy = Path("data/grades/unlabelled") / f"score{NAMES[grade - 1]}" / path
+        assert copy.read_bytes() == (Path("data/unlabelled") / path).read_bytes()
+    # labels.csv is no photograph that was refused.
+    assert read_table("data/grades/unlabelled_rejected.csv").path.tolist() == ["notes.txt"]
+    assert all(measured is None for _, measured in Noting.seen)
+
+
+def test_only_some_photographs_are_in_memory_at_once(folder, monkeypatch):
+    """Whatever their number; each keeps its score, grade and place."""
+    write_inputs(None)
+    draw_ungraded(folder / "data/unlabelled", count=7)
+    (folder / "data/unlabelled/drawing04.jpg").write_bytes(b"")
+
+    score = staticmethod(lambda pixels: 1 + 4 * pixels.mean(axis=(1, 2, 3)) / 255)
+    monkeypatch.setattr(Noting, "score", score)
+    stage.main(params_with(**CORRECTED))
+    whole = Path("data/grades/unlabelled.csv").read_bytes()
+    assert read_table("data/grades/unlabelled.csv").path.tolist() == [
+        f"drawing0{i}.jpg" for i in (1, 2, 3, 5, 6, 7)
+    ]
+    Noting.seen.clear()
+    monkeypatch.setattr(grader, "AT_ONCE", 2)
+    stage.main(params_with(**CORRECTED))
+    assert Path("data/grades/unlabelled.csv").read_bytes() == whole
+    assert [len(pixels) for pixels, _ in Noting.seen] == [2, 2, 1, 1, 2, 2, 1, 1]
+    assert read_table("data/grades/unlabelled_rejected.csv").path.tolist() == ["drawing04.jpg"]
+
+
+def test_correction_moves_photographs_of_every_kind_by_their_grains(folder):
+    table = write_inputs(0.3).set_index("path")
+    draw_ungraded(folder / "data/unlabelled", count=2)
+    stage.main(params_with(**CORRECTED))
+    graded = read_table("data/grades/grades.csv")
+    plain = to_grades(graded.score.to_numpy(), read_json("data/grades/thresholds.json")["ensemble"])
+    truth = table.grade[graded.path].to_numpy()
+    for part in ("validation", "test"):
+        mine = graded.partition == part
+        assert kappa(graded.grade[mine], truth[mine]) > kappa(plain[mine], truth[mine]) + 0.02
+    changed = read_table("data/grades/corrections.csv")
+    assert set(changed.partition) == {"validation", "test"}
+    assert set(changed.before) | set(changed.after) == {3, 4}
+    different = graded[graded.grade != plain]
+    assert changed.path.tolist() == different.path.tolist()
+    assert changed.after.tolist() == different.grade.tolist()
+    # The members' own grades stay as they are.
+    assert (read_table("data/grades/members.csv").grade.to_numpy() == np.tile(plain, 3)).all()
+
+    made = read_json("data/grades/correction.json")
+    assert made["on"] and made["reason"] is None
+    assert made["rule"]["columns"][1 + GRAINS] == "grain_size"
+    assert np.argmax(np.abs(made["rule"]["weights"])) == 1 + GRAINS
+    # Without a scale nobody knows the grains of the drawings in millimetres.
+    rejected = read_table("data/grades/unlabelled_rejected.csv")
+    assert len(rejected) == 2 and rejected.reason.str.contains("scale is unknown").all()
+
+
+def test_ungraded_photographs_are_measured_in_the_unit_of_the_training_photographs(folder):
+    write_inputs(0.3, learnt_from_measured=True)
+    draw_ungraded(folder / "data/unlabelled", count=2)
+    (folder / "data/unlabelled/labels.csv").write_text("file,mm_per_pixel\ndrawing02.jpg,0.6\n")
+    stage.main(params_with(**CORRECTED, scale__photographs=0.3))
+    in_mm = [measured for _, measured in Noting.seen]
+    assert len(in_mm) == 2 and np.array_equal(*in_mm)  # two members, the same for both
+
+    Noting.seen.clear()
+    manifest = read_table("data/split/manifest.csv").assign(mm_per_pixel=np.nan)
+    write_table(manifest, "data/split/manifest.csv")
+    stage.main(params_with(**CORRECTED, scale__photographs=0.3))
+    in_pixels = Noting.seen[0][1]
+    assert in_mm[0][:, GRAINS] == pytest.approx(in_pixels[:, GRAINS] * [0.3, 0.6])
+    others = np.arange(len(FEATURES)) != GRAINS
+    assert np.array_equal(in_mm[0][:, others], in_pixels[:, others])
+
+
+def test_the_correction_moves_ungraded_photographs_too(folder):
+    write_inputs(None)
+    # Grains of hundreds of pixels and of none: far to either side of those learnt from.
+    half = Image.new("RGB", (400, 300), (60, 40, 30))
+    half.paste((150, 100, 80), (0, 0, 200, 300))
+    half.save("data/unlabelled/coarse.png")
+    Image.new("RGB", (400, 300), (60, 40, 30)).save("data/unlabelled/none.png")
+    stage.main(params_with(**CORRECTED))
+    graded = read_table("data/grades/unlabelled.csv").set_index("path")
+    assert graded.score.tolist() == [3.45, 3.45]
+    assert graded.grade.to_dict() == {"coarse.png": 3, "none.png": 4}
+    assert Path("data/grades/unlabelled/score3/coarse.png").is_file()
+    assert Path("data/grades/unlabelled/scorefair/none.png").is_file()
+
+
+def test_photographs_are_cut_at_the_target_scale_and_small_ones_refused(folder):
+    write_inputs(0.3)
+    draw_ungraded(folder / "data/unlabelled", count=2)
+    (folder / "data/unlabelled/labels.csv").write_text("file,mm_per_pixel\ndrawing02.jpg,0.1\n")
+    # 128 pixels of 0.4 mm: 51.2 mm, of which drawing02 shows 24.
+    stage.main(params_with(scale__photographs=0.3, scale__target=0.4))
+    rejected = read_table("data/grades/unlabelled_rejected.csv")
+    assert rejected.path.tolist() == ["drawing02.jpg"] and "mm are needed" in rejected.reason[0]
+    assert read_table("data/grades/unlabelled.csv").path.tolist() == ["drawing01.jpg"]
+
+
+def test_fixed_thresholds_and_an_empty_folder(folder):
+    write_inputs(None)
+    stage.main(params_with(binning__method="fixed"))
+    thresholds = read_json("data/grades/thresholds.json")
+    assert thresholds == dict.fromkeys(thresholds, WIKI)
+    assert list(read_table("data/grades/unlabelled.csv")) == ["path", "score", "grade"]
+    assert len(list(Path("data/grades/unlabelled").iterdir())) == 5 and not Noting.seen
