@@ -1,4 +1,4 @@
-"""How fast the pipeline is, beside the wiki's method: `python -m sabi.bench.cases`.
+"""How fast the pipeline is, beside the wiki's method: `sabi bench`.
 
 Measures the commit in fresh clones, on drawings made for it, one thing after
 another: the cases of `CASES` against `sabi/bench/wiki_method.py`, on small and, if
@@ -8,7 +8,6 @@ the networks beside other engines, the head beside its arithmetic
 plot, and the README's tables. The machine should have nothing else to do.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -265,7 +264,7 @@ def throughput(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     """What `sabi/bench/throughput.py` measures, in a process of its own."""
     clone = cloned(root, folder / "clone")
     file = folder / "throughput.json"
-    run([sys.executable, "-m", "sabi.bench.throughput", str(work.side), str(work.rounds), str(file)], clone)
+    run([sys.executable, "-m", "sabi.cli", "throughput", str(work.side), str(work.rounds), str(file)], clone)
     return read_json(file)
 
 
@@ -317,8 +316,13 @@ def continued(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     return before if all(before.get(name) == value for name, value in record.items()) else record
 
 
-def main(wanted: list[str], quick: bool) -> None:
-    """Measure the `wanted` parts, record each when it is done; others stay if they are of the same work."""
+def measure(wanted: list[str], quick: bool) -> None:
+    """Measure the `wanted` parts, record each when it is done; others stay if they are of the same work.
+
+    Raises `InputError` for a part that is not of `PARTS`.
+    """
+    if unknown := [part for part in wanted if part not in PARTS]:
+        raise InputError(f"the benchmark has no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
     root = Path(git("rev-parse", "--show-toplevel").strip())
     commit = git("rev-parse", "--short", "HEAD").strip()
     if git("status", "--porcelain", "--untracked-files=no"):
@@ -335,16 +339,3 @@ def main(wanted: list[str], quick: bool) -> None:
     if not quick:
         renew("bench", table(record))
     print(f"\n{table(record)}\nwritten: {file}, {picture}")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=USUAL, help="measure these parts")
-    parser.add_argument("--quick", action="store_true", help="try the benchmark: few photographs, no record")
-    arguments = parser.parse_args()
-    try:
-        main(arguments.only, arguments.quick)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted: `python -m sabi.bench.cases --only …` measures the parts that are missing")

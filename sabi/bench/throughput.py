@@ -1,13 +1,12 @@
 """How fast this machine runs the networks and the dense head, beside what it could do.
 
-`python -m sabi.bench.throughput side rounds file.json`, for `sabi/bench/cases.py`: a process
-of its own, so that nothing else it has loaded takes part. Everything is
+For `sabi/bench/cases.py`, which starts it by `sabi throughput SIDE ROUNDS FILE`: a process of
+its own, so that nothing else it has loaded takes part. Everything is
 measured under sabi's settings (`sabi/runtime/determinism.py`), other engines too, each
 with all cores, and in turns (A B A B), so that a busy spell of the machine
 falls on all.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -225,11 +225,8 @@ def head(rounds: int, params: Params) -> dict[str, float]:
     return {"step_seconds": step, "arithmetic_seconds": arithmetic, "traffic_seconds": traffic}
 
 
-def main(side: int, rounds: int, file: str) -> None:
+def measure(side: int, rounds: int, file: Path) -> None:
+    """Measure on photographs of `side` pixels, `rounds` turns each, and write it to `file` as JSON."""
     params = load()
     measured = {"networks": networks(side, rounds, params.train.embed_batch), "head": head(rounds, params)}
     write_json(measured, file)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

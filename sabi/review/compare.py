@@ -1,4 +1,4 @@
-"""The experiments of a commit side by side, each against the best: `python -m sabi.review.compare [commit]`.
+"""The experiments of a commit side by side, each against the best: `sabi compare [COMMIT]`.
 
 Writes `comparison.md`, `comparison.csv` and `comparison.png`. The best is the
 one whose scores err least on validation, of those tested on the most photographs; so test
@@ -7,11 +7,8 @@ Experiments that differ in nothing but `split.fold` are one line: their test
 partitions are pooled.
 """
 
-import argparse
 import json
 import re
-import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,16 +61,19 @@ class Entry:
 def experiments(commit: str) -> dict[str, str]:
     """The revision of each DVC experiment of `commit` by name, and of the commit itself.
 
-    Raises `InputError` for a commit that does not exist.
+    Raises `InputError` for a commit that does not exist and outside of a DVC repository.
     """
-    from dvc.exceptions import DvcException
+    from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
+    from dvc.scm import SCMError
 
-    with Repo() as repo:
-        try:
+    try:
+        with Repo() as repo:
             listed = repo.experiments.ls(rev=commit)
-        except DvcException as error:
-            raise InputError(f"{commit}: {error}; `git branch -a` shows what there is") from None
+    except NotDvcRepoError:
+        raise InputError("no DVC repository here; run from the repository's root") from None
+    except (DvcException, SCMError) as error:  # the latter of a repository without a commit
+        raise InputError(f"{commit}: {error}; `git branch -a` shows what there is") from None
     return {COMMITTED: commit} | {
         name: revision for pairs in listed.values() for name, revision in sorted(pairs)
     }
@@ -300,16 +300,3 @@ def compare(commit: str) -> None:
     PLOT.write_bytes(interval_plot(list(rows.experiment), panels))
     print(text)
     print(f"written: {MARKDOWN}, {TABLE}, {PLOT}")
-
-
-def main(arguments: Iterable[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sabi.review.compare", description=__doc__.split("\n")[0])
-    parser.add_argument("commit", nargs="?", default="HEAD", help="whose experiments (default: HEAD)")
-    try:
-        compare(parser.parse_args(arguments).commit)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

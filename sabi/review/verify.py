@@ -1,4 +1,4 @@
-"""Does this commit give the same bits again? `python -m sabi.review.verify`.
+"""Does this commit give the same bits again? `sabi verify`.
 
 Clones the commit into a new folder, copies the photographs there in another
 order, runs every stage under another hash seed, locale, time zone, umask and
@@ -86,14 +86,3 @@ def copy_backwards(source: Path, target: Path) -> None:
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-
-
-def main() -> None:
-    try:
-        verify()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -115,7 +115,7 @@ def test_what_is_measured_is_written_and_parts_of_before_are_kept(repository, pa
     work = json.loads(json.dumps(asdict(bench.QUICK)))
     file = bench.QUICK_FOLDER / "bench.json"
     write_json({"machine": bench.machine(), "work": work, "growth": grown}, file)
-    bench.main(["start"], quick=True)
+    bench.measure(["start"], quick=True)
     record = read_json(file)
     assert record["growth"] == grown and list(record["start"]["stages_seconds"]) == ["split"]
     assert record["start"]["commit"] == shell("git rev-parse --short HEAD", repository).strip()

@@ -1,6 +1,7 @@
 """The sample's drawings: the same bytes again, honestly marked, and grades that look like grades."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from sabi.photographs.drawings import (
     calibration_batch,
     draw,
     draw_graded,
+    draw_sample,
     draw_ungraded,
-    main,
     photograph,
 )
 
@@ -69,7 +70,7 @@ def test_a_user_s_own_photographs_are_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data" / "raw").mkdir(parents=True)
     (tmp_path / "data" / "raw" / "3_mine.jpg").write_bytes(b"mine")
-    main()
+    draw_sample(Path("data/raw"), Path("data/unlabelled"))
     assert contents(tmp_path / "data" / "raw") == {"3_mine.jpg": b"mine"}
     assert contents(tmp_path / "data" / "unlabelled") == {}
 
