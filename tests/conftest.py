@@ -1,6 +1,6 @@
 """What tests share: real, tiny photographs and repositories."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
+import stages  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
 
 import fcntl
 import os

@@ -230,7 +230,6 @@ def test_a_saved_head_predicts_what_keras_does_within_the_grades(output, grades,
 
 WITHOUT_KERAS = """
 import sys
-import sabi
 from stages import binning, train
 from sabi.models import head as heads
 from sabi.models import member as members

@@ -63,7 +63,6 @@ def test_constant_is_constant(values):
 TRAINING = """
 import sys
 from pathlib import Path
-import sabi
 from sabi.settings import params
 from sabi.training import loop as training
 from sabi.runtime.determinism import fix_threads, seed_tensorflow
