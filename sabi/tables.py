@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ PREDICTION_COLUMNS = ["path", "sha256", "specimen", "actual", "predicted", "scor
 TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline")
 
 
-def read_table(file: str | Path) -> pd.DataFrame:
+def read_table(file: str | Path | TextIO) -> pd.DataFrame:
     """A CSV table; columns named in `TEXT` stay text, so that a specimen "007" or "NA" does.
 
     `mm_per_pixel` is a float, NaN where the scale is unknown.

@@ -27,11 +27,11 @@ import yaml
 
 from sabi.bench.readme import renew
 from sabi.bench.speed_report import plot, table
-from sabi.networks import NETWORKS, STANDARD
+from sabi.networks import NETWORKS, STANDARD, Application
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
 from sabi.runtime.determinism import PINNED
 from sabi.runtime.errors import InputError
-from sabi.runtime.repository import elsewhere, git
+from sabi.runtime.repository import environment_for_another_repository, git
 from sabi.tables import MANIFEST, read_json, read_table, write_json
 from sabi.tracking.runs import processor
 
@@ -105,7 +105,7 @@ def run(command: list[str], folder: Path) -> dict[str, float]:
     """
     # What is pinned here is pinned by sabi's own processes themselves; the wiki's are free of it.
     # Neither side is to use a GPU.
-    kept = {name: value for name, value in elsewhere().items() if name not in PINNED}
+    kept = {name: value for name, value in environment_for_another_repository().items() if name not in PINNED}
     kept |= {name: PINNED[name] for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
     start = time.monotonic()
     process = subprocess.Popen(command, cwd=folder, env=kept)
@@ -117,7 +117,7 @@ def run(command: list[str], folder: Path) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss / 1024)}
 
 
-def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     """Seconds of each of `CASES`, ours and the wiki's.
 
     The wiki's method knows no partial run: every change is its whole run again,
@@ -148,7 +148,7 @@ def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     }
     batch = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"]
     job = {
-        "networks": [NETWORKS[name].architecture for name in work.networks],
+        "networks": [architecture(name) for name in work.networks],
         "side": work.side,
         "seed": 0,
         "epochs": work.epochs,
@@ -169,7 +169,7 @@ def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     ours["members"] = run(REPRO, clone)
     change(clone, {"ensemble.members": list(work.networks)})
     run(REPRO, clone)
-    others = [NETWORKS[name].architecture for name in work.networks if name not in members]
+    others = [architecture(name) for name in work.networks if name not in members]
 
     add_specimens(clone / RAW, folder / "new", work.added)
     ours["photographs"] = run(REPRO, clone)
@@ -200,6 +200,13 @@ def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
         "wiki_peak_mib": wiki["peak_mib"],
         "unchanged_seconds": run(REPRO, clone)["seconds"],
     }
+
+
+def architecture(name: str) -> str:
+    """The name in `keras.applications` of a network that is from there."""
+    network = NETWORKS[name]
+    assert isinstance(network, Application), name
+    return network.architecture
 
 
 def cloned(root: Path, folder: Path) -> Path:
@@ -301,8 +308,8 @@ def machine() -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[Path, Path, Work], dict[str, Any]]] = {
-    "cases": cases,
-    "large": lambda root, folder, work: cases(root, folder, replace(work, side=work.large)),
+    "cases": time_cases,
+    "large": lambda root, folder, work: time_cases(root, folder, replace(work, side=work.large)),
     "throughput": throughput,
     "growth": growth,
     "start": start,

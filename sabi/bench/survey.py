@@ -24,7 +24,6 @@ from sabi.review import results
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
 from sabi.tables import read_table, write_table
-from sabi.tracking import runs as tracking
 
 RUNS = Path(__file__).with_name("survey.yaml")
 RECORD = Path("metrics/survey.csv")
@@ -131,14 +130,13 @@ def figures(revision: str, member: str | None) -> dict[str, float | None]:
     low, high = read("data/evaluate/intervals.json")[member or "ensemble"]["accuracy"]
     trained = [member] if member else list(read("data/ensemble/ensemble.json")["weights"])
     keys = [read(f"data/members/{name}/model.json")["key"] for name in trained]
-    seconds = [tracking.training_seconds(key) for key in keys]
     return {
         "accuracy": metrics["accuracy"],
         "low": low,
         "high": high,
         "kappa": metrics["kappa"],
         "mae": metrics["mae"],
-        "seconds": None if None in seconds else round(sum(seconds), 1),
+        "seconds": results.seconds_of(keys),
     }
 
 

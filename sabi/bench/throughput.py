@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from sabi.backbones import embedder as backbones
-from sabi.models import head as heads
-from sabi.networks import NETWORKS, STANDARD
+from sabi.backbones import embedder
+from sabi.models import head
+from sabi.networks import NETWORKS, STANDARD, Application
 from sabi.photographs.drawings import calibration_batch
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params, Pooling, load
 from sabi.tables import write_json
-from sabi.training import loop as training
+from sabi.training import loop
 
 PHOTOGRAPHS = 128  # embedded in one turn
 BATCH = 32  # of the other engines, Keras's own
@@ -90,16 +90,18 @@ def engines(name: str, side: int) -> tuple[dict[str, Callable[[np.ndarray], Any]
     """By engine, a function that embeds (n, side, side, 3) uint8 with a network; and Keras's model of it."""
     import keras
 
-    constructor = getattr(keras.applications, NETWORKS[name].architecture)
+    network = NETWORKS[name]
+    assert isinstance(network, Application), name
+    constructor = getattr(keras.applications, network.architecture)
     plain = constructor(include_top=False, weights=None, input_shape=(side, side, 3))
-    plain.set_weights(backbones.build(name, side, "random", 0).get_weights())
-    model = backbones.pooled(plain, POOLING)[0]
+    plain.set_weights(embedder.build(name, side, "random", 0).get_weights())
+    model = embedder.pooled(plain, POOLING)[0]
     runs = {
-        "Keras predict": lambda pixels: model.predict(backbones.preprocess(name, pixels), BATCH, verbose=0)
+        "Keras predict": lambda pixels: model.predict(embedder.preprocess(name, pixels), BATCH, verbose=0)
     }
     if find_spec("openvino"):
         infer = openvino(model, BATCH)
-        runs["OpenVINO"] = lambda pixels: infer(backbones.preprocess(name, pixels))
+        runs["OpenVINO"] = lambda pixels: infer(embedder.preprocess(name, pixels))
     return runs, model
 
 
@@ -125,7 +127,7 @@ def embedder_apart(name: str, side: int, batch: int) -> Iterator[Callable[[np.nd
 
 def _embed(there: Connection, name: str, side: int, batch: int) -> None:
     fix_threads(1)
-    embed = backbones.Embedder(name, lambda: backbones.build(name, side, "random", 0), POOLING, batch)
+    embed = embedder.Embedder(name, lambda: embedder.build(name, side, "random", 0), POOLING, batch)
     with suppress(EOFError):  # until the other end is closed
         while True:
             there.send(embed(there.recv()))
@@ -175,7 +177,7 @@ def openvino(model: Any, batch: int) -> Callable[[np.ndarray], Any]:
     return run
 
 
-def head(rounds: int, params: Params) -> dict[str, float]:
+def dense_head(rounds: int, params: Params) -> dict[str, float]:
     """Seconds of a training step of the wiki's dense head, and the least that its work could take.
 
     The least is the time of its multiplications at the rate of a large product
@@ -188,18 +190,18 @@ def head(rounds: int, params: Params) -> dict[str, float]:
     batch = params.train.batch_size
     chosen = params.train.model_copy(update={"head": "dense", "output": "linear", "patience": rounds + 2})
     grades = len(params.grades.names)
-    description = heads.describe(FEATURES, grades, chosen)
-    model = heads.build(description)
+    description = head.describe(FEATURES, grades, chosen)
+    model = head.build(description)
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((STEPS * batch, FEATURES), np.float32)
     scores = rng.uniform(1, grades, len(rows))
-    loss = heads.loss(chosen.loss, description, params.grades.worst_sound)
+    loss = head.loss(chosen.loss, description, params.grades.worst_sound)
     ends: list[float] = []
 
-    def examples(count: int) -> training.Examples:
-        return training.Examples(lambda some, epoch: (rows[some], scores[some]), np.ones(count))
+    def examples(count: int) -> loop.Examples:
+        return loop.Examples(lambda some, epoch: (rows[some], scores[some]), np.ones(count))
 
-    training.fit(
+    loop.fit(
         model,
         examples(len(rows)),
         examples(batch),
@@ -228,5 +230,8 @@ def head(rounds: int, params: Params) -> dict[str, float]:
 def measure(side: int, rounds: int, file: Path) -> None:
     """Measure on photographs of `side` pixels, `rounds` turns each, and write it to `file` as JSON."""
     params = load()
-    measured = {"networks": networks(side, rounds, params.train.embed_batch), "head": head(rounds, params)}
+    measured = {
+        "networks": networks(side, rounds, params.train.embed_batch),
+        "head": dense_head(rounds, params),
+    }
     write_json(measured, file)
