@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 export PYTHONUTF8 := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/ready
+# The command `sabi`, by the code of this folder, also where .venv was made for another one.
+SABI := python -m sabi.cli
 
 .PHONY: help
 help: ## List the targets
@@ -12,7 +14,7 @@ help: ## List the targets
 
 .PHONY: repro
 repro: $(READY) data ## Run what has changed, print the metrics and where the report lies
-	python -m sabi.photographs.precheck
+	$(SABI) precheck
 	dvc repro
 	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
 
@@ -24,11 +26,11 @@ test: $(READY) ## Lint and run every test
 
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
-	python -m sabi.review.verify
+	$(SABI) verify
 
 .PHONY: data
 data: $(READY) ## Draw the sample photographs if there is no data/raw
-	@test -d data/raw -a -d data/unlabelled || python -m sabi.photographs.drawings
+	@$(SABI) data
 
 # uv installs in parallel; it does not read pip's settings, so where only those lead to a
 # package index, pip takes over.
@@ -38,6 +40,7 @@ $(READY): requirements.lock
 	pip install --quiet --require-hashes -r .venv/uv.txt
 	uv pip install --require-hashes --compile-bytecode -r requirements.lock \
 		|| pip install --require-hashes -r requirements.lock
+	uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
 .PHONY: clean-cache
@@ -46,20 +49,20 @@ clean-cache: ## Forget all stored embeddings, networks and interrupted trainings
 
 .PHONY: compare
 compare: $(READY) ## Compare the experiments of this commit: comparison.md, .csv, .png
-	python -m sabi.review.compare
+	$(SABI) compare
 
 BASE ?= main
 .PHONY: gate
 gate: $(READY) ## Judge this commit by the gate's rules against BASE (make gate BASE=main); writes gate.md
-	@python -m sabi.review.gate "$(BASE)"
+	@$(SABI) gate "$(BASE)"
 
 .PHONY: survey
 survey: $(READY) data ## Measure every option on the sample and renew the README's table (an hour or two)
-	python -m sabi.bench.survey
+	$(SABI) survey
 
 .PHONY: bench
 bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (40 minutes)
-	python -m sabi.bench.cases
+	$(SABI) bench
 
 .PHONY: mlflow
 mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C
@@ -79,4 +82,4 @@ upgrade: ## Pin the newest versions that fit pyproject.toml
 	@echo "Other versions may give other bits: now 'make setup' and 'dvc repro --force'."
 
 .PHONY: setup
-setup: $(READY) ## Make .venv with exactly the packages of requirements.lock
+setup: $(READY) ## Make .venv with exactly the packages of requirements.lock, and the command `sabi`

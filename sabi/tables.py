@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ AT_ONCE = 1024  # rows of an array
 TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline")
 
 
-def read_table(file: str | Path) -> pd.DataFrame:
+def read_table(file: str | Path | TextIO) -> pd.DataFrame:
     """A CSV table; columns named in `TEXT` stay text, so that a specimen "007" or "NA" does.
 
     `mm_per_pixel` is a float, NaN where the scale is unknown.

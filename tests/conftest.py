@@ -1,6 +1,6 @@
 """What tests share: real, tiny photographs and repositories."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
+import stages  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sabi.runtime.repository import elsewhere
+from sabi.runtime.repository import environment_for_another_repository
 
 ROOT = Path(__file__).parent.parent
 # The longest first, so that none is left to one of pytest's workers at the end; and what waits for the
@@ -54,7 +54,7 @@ def shell(command: str, folder: Path, fails: bool = False, **environment: str) -
         command,
         shell=True,
         cwd=folder,
-        env=elsewhere() | {"PATH": path} | environment,
+        env=environment_for_another_repository() | {"PATH": path} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

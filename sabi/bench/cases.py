@@ -1,4 +1,4 @@
-"""How fast the pipeline is, beside the wiki's method: `python -m sabi.bench.cases`.
+"""How fast the pipeline is, beside the wiki's method: `sabi bench`.
 
 Measures the commit in fresh clones, on drawings made for it, one thing after
 another: the cases of `CASES` against `sabi/bench/wiki_method.py`, on small and, if
@@ -8,7 +8,6 @@ the networks beside other engines, the head beside its arithmetic
 plot, and the README's tables. The machine should have nothing else to do.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -28,11 +27,11 @@ import yaml
 
 from sabi.bench.readme import renew
 from sabi.bench.speed_report import plot, table
-from sabi.networks import NETWORKS, STANDARD
+from sabi.networks import NETWORKS, STANDARD, Application
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
 from sabi.runtime.determinism import PINNED
 from sabi.runtime.errors import InputError
-from sabi.runtime.repository import elsewhere, git
+from sabi.runtime.repository import environment_for_another_repository, git
 from sabi.tables import MANIFEST, read_json, read_table, write_json
 from sabi.tracking.runs import processor
 
@@ -106,7 +105,7 @@ def run(command: list[str], folder: Path) -> dict[str, float]:
     """
     # What is pinned here is pinned by sabi's own processes themselves; the wiki's are free of it.
     # Neither side is to use a GPU.
-    kept = {name: value for name, value in elsewhere().items() if name not in PINNED}
+    kept = {name: value for name, value in environment_for_another_repository().items() if name not in PINNED}
     kept |= {name: PINNED[name] for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
     start = time.monotonic()
     process = subprocess.Popen(command, cwd=folder, env=kept)
@@ -118,7 +117,7 @@ def run(command: list[str], folder: Path) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss / 1024)}
 
 
-def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     """Seconds of each of `CASES`, ours and the wiki's.
 
     The wiki's method knows no partial run: every change is its whole run again,
@@ -149,7 +148,7 @@ def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     }
     batch = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"]
     job = {
-        "networks": [NETWORKS[name].architecture for name in work.networks],
+        "networks": [architecture(name) for name in work.networks],
         "side": work.side,
         "seed": 0,
         "epochs": work.epochs,
@@ -170,7 +169,7 @@ def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     ours["members"] = run(REPRO, clone)
     change(clone, {"ensemble.members": list(work.networks)})
     run(REPRO, clone)
-    others = [NETWORKS[name].architecture for name in work.networks if name not in members]
+    others = [architecture(name) for name in work.networks if name not in members]
 
     add_specimens(clone / RAW, folder / "new", work.added)
     ours["photographs"] = run(REPRO, clone)
@@ -201,6 +200,13 @@ def cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
         "wiki_peak_mib": wiki["peak_mib"],
         "unchanged_seconds": run(REPRO, clone)["seconds"],
     }
+
+
+def architecture(name: str) -> str:
+    """The name in `keras.applications` of a network that is from there."""
+    network = NETWORKS[name]
+    assert isinstance(network, Application), name
+    return network.architecture
 
 
 def cloned(root: Path, folder: Path) -> Path:
@@ -265,7 +271,7 @@ def throughput(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     """What `sabi/bench/throughput.py` measures, in a process of its own."""
     clone = cloned(root, folder / "clone")
     file = folder / "throughput.json"
-    run([sys.executable, "-m", "sabi.bench.throughput", str(work.side), str(work.rounds), str(file)], clone)
+    run([sys.executable, "-m", "sabi.cli", "throughput", str(work.side), str(work.rounds), str(file)], clone)
     return read_json(file)
 
 
@@ -302,8 +308,8 @@ def machine() -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[Path, Path, Work], dict[str, Any]]] = {
-    "cases": cases,
-    "large": lambda root, folder, work: cases(root, folder, replace(work, side=work.large)),
+    "cases": time_cases,
+    "large": lambda root, folder, work: time_cases(root, folder, replace(work, side=work.large)),
     "throughput": throughput,
     "growth": growth,
     "start": start,
@@ -317,8 +323,13 @@ def continued(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     return before if all(before.get(name) == value for name, value in record.items()) else record
 
 
-def main(wanted: list[str], quick: bool) -> None:
-    """Measure the `wanted` parts, record each when it is done; others stay if they are of the same work."""
+def measure(wanted: list[str], quick: bool) -> None:
+    """Measure the `wanted` parts, record each when it is done; others stay if they are of the same work.
+
+    Raises `InputError` for a part that is not of `PARTS`.
+    """
+    if unknown := [part for part in wanted if part not in PARTS]:
+        raise InputError(f"the benchmark has no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
     root = Path(git("rev-parse", "--show-toplevel").strip())
     commit = git("rev-parse", "--short", "HEAD").strip()
     if git("status", "--porcelain", "--untracked-files=no"):
@@ -335,16 +346,3 @@ def main(wanted: list[str], quick: bool) -> None:
     if not quick:
         renew("bench", table(record))
     print(f"\n{table(record)}\nwritten: {file}, {picture}")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=USUAL, help="measure these parts")
-    parser.add_argument("--quick", action="store_true", help="try the benchmark: few photographs, no record")
-    arguments = parser.parse_args()
-    try:
-        main(arguments.only, arguments.quick)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted: `python -m sabi.bench.cases --only …` measures the parts that are missing")

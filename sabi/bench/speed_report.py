@@ -3,11 +3,14 @@
 import io
 from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sabi.report.figures import COLOURS, STYLE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 OURS, THEIRS, OTHER = COLOURS[4], COLOURS[1], COLOURS[3]
 
@@ -97,7 +100,7 @@ def plot(record: dict[str, Any]) -> bytes:
     """The parts of the record that have a picture, side by side, as a PNG."""
     import matplotlib.pyplot as plt
 
-    pictures: dict[str, Callable] = {
+    pictures: dict[str, Callable[[Axes, dict[str, Any]], None]] = {
         "cases": _draw_cases,
         "large": _draw_cases,
         "growth": _draw_growth,
@@ -120,7 +123,7 @@ def plot(record: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _draw_cases(axes: Any, part: dict[str, Any]) -> None:
+def _draw_cases(axes: "Axes", part: dict[str, Any]) -> None:
     cases = [case for case in part["cases"].values() if case["wished"]]
     places = np.arange(len(cases))[::-1]
     axes.barh(places + 0.2, [case["ours_seconds"] for case in cases], 0.38, color=OURS, label="sabi")
@@ -135,7 +138,7 @@ def _draw_cases(axes: Any, part: dict[str, Any]) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False)
 
 
-def _draw_growth(axes: Any, part: dict[str, Any]) -> None:
+def _draw_growth(axes: "Axes", part: dict[str, Any]) -> None:
     counts, seconds, peak = (
         np.array([point[name] for point in part["points"]]) for name in ("photographs", "seconds", "peak_mib")
     )
@@ -151,7 +154,7 @@ def _draw_growth(axes: Any, part: dict[str, Any]) -> None:
     memory.spines["right"].set_visible(True)
 
 
-def _draw_throughput(axes: Any, part: dict[str, Any]) -> None:
+def _draw_throughput(axes: "Axes", part: dict[str, Any]) -> None:
     networks = part["networks"]
     engines = engines_of(networks)
     width = 0.8 / len(engines)

@@ -1,4 +1,4 @@
-"""Every option measured on the sample, as the README's table: `python -m sabi.bench.survey`.
+"""Every option measured on the sample, as the README's table: `sabi survey`.
 
 Queues the settings of `sabi/bench/survey.yaml` as DVC experiments, runs them, records
 their figures in `metrics/survey.csv`, and writes the table into the README.
@@ -11,7 +11,6 @@ import itertools
 import json
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,8 @@ from sabi.review import results
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
 from sabi.tables import read_table, write_table
-from sabi.tracking import runs as tracking
 
-RUNS = Path("sabi/bench/survey.yaml")
+RUNS = Path(__file__).with_name("survey.yaml")
 RECORD = Path("metrics/survey.csv")
 JOBS = 2  # at once; a part of each run has only one thread
 COLUMNS = ["group", "title", "settings", "baseline", "accuracy", "low", "high", "kappa", "mae", "seconds"]
@@ -51,14 +49,18 @@ def baseline() -> str:
 
     Not the code: where it decides a training it is in an output (`key` in model.json).
 
-    Raises `InputError` for changes that are not committed: the experiments would include them.
+    Raises `InputError` for changes that are not committed, which the experiments would include, and
+    without a `dvc.lock`.
     """
     changed = git("status", "--porcelain", "--untracked-files=no")
     files = [line.split(maxsplit=1)[1] for line in changed.splitlines()]
     others = [file for file in files if file not in (str(RECORD), str(README))]
     if others:
         raise InputError(f"{others[0]}: changed but not committed; commit, then run the survey")
-    stages = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]
+    lock = Path("dvc.lock")
+    if not lock.exists():
+        raise InputError("dvc.lock: no such file here; run `dvc repro` and commit, then run the survey")
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
     del stages["report"]
     decisive = {name: [stage.get("outs"), stage.get("params")] for name, stage in stages.items()}
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
@@ -128,14 +130,13 @@ def figures(revision: str, member: str | None) -> dict[str, float | None]:
     low, high = read("data/evaluate/intervals.json")[member or "ensemble"]["accuracy"]
     trained = [member] if member else list(read("data/ensemble/ensemble.json")["weights"])
     keys = [read(f"data/networks/{name}/model.json")["key"] for name in trained]
-    seconds = [tracking.training_seconds(key) for key in keys]
     return {
         "accuracy": metrics["accuracy"],
         "low": low,
         "high": high,
         "kappa": metrics["kappa"],
         "mae": metrics["mae"],
-        "seconds": None if None in seconds else round(sum(seconds), 1),
+        "seconds": results.seconds_of(keys),
     }
 
 
@@ -154,7 +155,7 @@ def table(record: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def survey() -> None:
     """Run what is not recorded, record it, renew the README's table.
 
     Raises `InputError`, after recording all others, for runs that failed.
@@ -192,12 +193,3 @@ def main() -> None:
         renew("survey", table(pd.DataFrame(done)))
     if failed:
         raise InputError(f"{len(failed)} runs failed; `dvc queue logs {failed[0]}` says why of the first")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted: `make survey` goes on with what is not recorded")

@@ -1,13 +1,12 @@
 """How fast this machine runs the networks and the dense head, beside what it could do.
 
-`python -m sabi.bench.throughput side rounds file.json`, for `sabi/bench/cases.py`: a process
-of its own, so that nothing else it has loaded takes part. Everything is
+For `sabi/bench/cases.py`, which starts it by `sabi throughput SIDE ROUNDS FILE`: a process of
+its own, so that nothing else it has loaded takes part. Everything is
 measured under sabi's settings (`sabi/runtime/determinism.py`), other engines too, each
 with all cores, and in turns (A B A B), so that a busy spell of the machine
 falls on all.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -27,13 +27,13 @@ from sabi.backbones.embedder import Embedder
 from sabi.backbones.pooling import pooled
 from sabi.backbones.spec import BackboneSpec
 from sabi.models.head import build as build_head
-from sabi.networks import NETWORKS, STANDARD
+from sabi.networks import NETWORKS, STANDARD, Application
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.settings.train import Pooling
 from sabi.tables import write_json
-from sabi.training import loop as training
+from sabi.training import loop
 from sabi.training.dense import plan_for
 from sabi.training.frozen import head_spec
 
@@ -97,7 +97,9 @@ def engines(name: str, side: int) -> tuple[dict[str, Callable[[np.ndarray], Any]
     """By engine, a function that embeds (n, side, side, 3) uint8 with a network; and Keras's model of it."""
     import keras
 
-    constructor = getattr(keras.applications, NETWORKS[name].architecture)
+    network = NETWORKS[name]
+    assert isinstance(network, Application), name
+    constructor = getattr(keras.applications, network.architecture)
     plain = constructor(include_top=False, weights=None, input_shape=(side, side, 3))
     plain.set_weights(build(name, side, "random", 0).get_weights())
     model = pooled(plain, POOLING)[0]
@@ -182,7 +184,7 @@ def openvino(model: Any, batch: int) -> Callable[[np.ndarray], Any]:
     return run
 
 
-def head(rounds: int, params: Params) -> dict[str, float]:
+def dense_head(rounds: int, params: Params) -> dict[str, float]:
     """Seconds of a training step of the wiki's dense head, and the least that its work could take.
 
     The least is the time of its multiplications at the rate of a large product
@@ -202,10 +204,10 @@ def head(rounds: int, params: Params) -> dict[str, float]:
     scores = rng.uniform(1, spec.grades, len(rows))
     ends: list[float] = []
 
-    def examples(count: int) -> training.Examples:
-        return training.Examples(lambda some, epoch: (rows[some], scores[some]), np.ones(count))
+    def examples(count: int) -> loop.Examples:
+        return loop.Examples(lambda some, epoch: (rows[some], scores[some]), np.ones(count))
 
-    training.fit(
+    loop.fit(
         model,
         examples(len(rows)),
         examples(batch),
@@ -227,11 +229,11 @@ def head(rounds: int, params: Params) -> dict[str, float]:
     return {"step_seconds": step, "arithmetic_seconds": arithmetic, "traffic_seconds": traffic}
 
 
-def main(side: int, rounds: int, file: str) -> None:
+def measure(side: int, rounds: int, file: Path) -> None:
+    """Measure on photographs of `side` pixels, `rounds` turns each, and write it to `file` as JSON."""
     params = load()
-    measured = {"networks": networks(side, rounds, params.train.embed_batch), "head": head(rounds, params)}
+    measured = {
+        "networks": networks(side, rounds, params.train.embed_batch),
+        "head": dense_head(rounds, params),
+    }
     write_json(measured, file)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -17,7 +17,7 @@ network took.
 import json
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,17 @@ THRESHOLDS = (2.3, 3.1, 3.4, 3.7)
 class Clip(keras.layers.Layer):
     """Scores cut to the grades, 1 to 5."""
 
-    def call(self, scores):
+    def call(self, scores: Any) -> Any:
         return keras.ops.clip(scores, 1.0, 5.0)
 
 
-def penalised(true, predicted):
+def penalised(true: Any, predicted: Any) -> Any:
     """The squared error, and that of what exceeds the margin once more."""
     error = keras.ops.abs(true - predicted)
     return error**2 + PENALTY * keras.ops.relu(error - MARGIN) ** 2
 
 
-def build(network: str, side: int, seed: int) -> Any:
+def build(network: str, side: int, seed: int) -> keras.Model:
     """A compiled model: a frozen network of random weights, and the wiki's dense layers, which train."""
     layers = keras.layers
     keras.utils.set_random_seed(seed)
@@ -77,7 +77,7 @@ def binning(score: float) -> int:
 
 def main(job: dict[str, Any]) -> None:
     models, folder = Path(job["models"]), Path(job["sorted"])
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     if job["train"]:
         models.mkdir(parents=True)
         train, validation = (read_all(job[part], job["side"]) for part in ("train", "validation"))

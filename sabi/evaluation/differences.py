@@ -77,11 +77,11 @@ def verdict(difference: Difference, better: str, photographs: int, specimens: in
     if low == high == difference.value == 0:
         return "no difference"
     if low <= 0 <= high or specimens < FEWEST:
-        return untold(photographs)
+        return cannot_tell(photographs)
     return "better" if (low > 0) == (better == "higher") else "worse"
 
 
-def untold(photographs: int) -> str:
+def cannot_tell(photographs: int) -> str:
     """The verdict that so many photographs allow none."""
     return f"cannot tell with {photographs} photographs"
 

@@ -1,4 +1,4 @@
-"""Draws the sample photographs: `python -m sabi.photographs.drawings`.
+"""Draws the sample photographs: `sabi data`.
 
 These are DRAWINGS, made so that the pipeline can run anywhere; figures
 obtained on them say nothing of steel. The surfaces are those of `surface.py`,
@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tqdm import tqdm
 
 from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.surface import draw, to_8_bit
+from sabi.runtime.errors import InputError
 
 MM_PER_PIXEL = 0.3
 WIDTH, HEIGHT = 320, 240  # pixels: 96 x 72 mm of steel
@@ -118,9 +118,11 @@ def differs_from_tracked(folder: Path) -> bool:
     return f"{folder.as_posix()}/" in changed
 
 
-def main() -> None:
-    """Draw what a fresh clone lacks; a user's own photographs are left alone."""
-    raw, unlabelled = Path("data/raw"), Path("data/unlabelled")
+def draw_sample(raw: Path, unlabelled: Path) -> None:
+    """Draw what a fresh clone lacks; a user's own photographs are left alone.
+
+    Raises `InputError` if the repository tracks other photographs than the sample in either folder.
+    """
     if raw.exists():  # own photographs: nothing of the sample is to be mixed in
         unlabelled.mkdir(exist_ok=True)
         return
@@ -130,11 +132,7 @@ def main() -> None:
         draw_folder(folder)
         if differs_from_tracked(folder):
             shutil.rmtree(folder)
-            sys.exit(
-                f"error: {folder}.dvc names other photographs than the sample; get them with "
+            raise InputError(
+                f"{folder}.dvc names other photographs than the sample; get them with "
                 f"`dvc pull {folder}.dvc`, or put photographs into {folder} yourself"
             )
-
-
-if __name__ == "__main__":
-    main()

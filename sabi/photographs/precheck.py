@@ -1,16 +1,14 @@
 """Files that DVC cannot hash, told one a line before it stops at the first.
 
-`python -m sabi.photographs.precheck`.
+`sabi precheck`, which `make repro` runs first.
 
 Whatever DVC can hash is judged by the `split` stage, which lists what it rejects.
 """
 
 import os
-import sys
 from pathlib import Path
 
 from sabi.photographs.files import find, printable
-from sabi.runtime.errors import InputError
 
 
 def unreadable(folder: Path) -> list[str]:
@@ -25,17 +23,3 @@ def unreadable(folder: Path) -> list[str]:
         elif os.fsencode(path) != path.encode("utf-8", "replace"):
             lines.append(f"{folder}/{printable(path)}: its name is not UTF-8; rename it")
     return lines
-
-
-def main() -> None:
-    try:
-        lines = [line for name in ("data/raw", "data/unlabelled") for line in unreadable(Path(name))]
-    except InputError as error:
-        lines = [str(error)]
-    for line in lines:
-        print(f"error: {line}", file=sys.stderr)
-    sys.exit(bool(lines))
-
-
-if __name__ == "__main__":
-    main()

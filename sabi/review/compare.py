@@ -1,4 +1,4 @@
-"""The experiments of a commit side by side, each against the best: `python -m sabi.review.compare [commit]`.
+"""The experiments of a commit side by side, each against the best: `sabi compare [COMMIT]`.
 
 Writes `comparison.md`, `comparison.csv` and `comparison.png`. The best is the
 one whose scores err least on validation, of those tested on the most photographs; so test
@@ -7,11 +7,8 @@ Experiments that differ in nothing but `split.fold` are one line: their test
 partitions are pooled.
 """
 
-import argparse
 import json
 import re
-import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sabi.evaluation import differences as comparison
+from sabi.evaluation.differences import cannot_tell, common, differences, mcnemar, verdict
 from sabi.evaluation.metrics import interval, resampled, weighted
 from sabi.report.figures import interval_plot
 from sabi.review import results
-from sabi.review.results import Result
+from sabi.review.results import Result, seconds_of, truth_grades_scores
 from sabi.runtime.errors import InputError
 from sabi.tables import write_table
-from sabi.tracking import runs as tracking
+from sabi.tracking.runs import flat
 
 SHOWN = {"accuracy": "higher", "kappa": "higher", "mae": "lower", "sensitivity": "higher"}
 TITLES = {"accuracy": "accuracy", "kappa": "kappa", "mae": "MAE, grades", "sensitivity": "sensitivity"}
@@ -64,16 +61,19 @@ class Entry:
 def experiments(commit: str) -> dict[str, str]:
     """The revision of each DVC experiment of `commit` by name, and of the commit itself.
 
-    Raises `InputError` for a commit that does not exist.
+    Raises `InputError` for a commit that does not exist and outside of a DVC repository.
     """
-    from dvc.exceptions import DvcException
+    from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
+    from dvc.scm import SCMError
 
-    with Repo() as repo:
-        try:
+    try:
+        with Repo() as repo:
             listed = repo.experiments.ls(rev=commit)
-        except DvcException as error:
-            raise InputError(f"{commit}: {error}; `git branch -a` shows what there is") from None
+    except NotDvcRepoError:
+        raise InputError("no DVC repository here; run from the repository's root") from None
+    except (DvcException, SCMError) as error:  # the latter of a repository without a commit
+        raise InputError(f"{commit}: {error}; `git branch -a` shows what there is") from None
     return {COMMITTED: commit} | {
         name: revision for pairs in listed.values() for name, revision in sorted(pairs)
     }
@@ -131,13 +131,14 @@ def figures(entry: Entry, base: dict[str, Any], *, resamples: int, seed: int) ->
     Seconds and parameters are None where this machine does not know them.
     """
     first, predictions = entry.results[0], entry.predictions
-    mine, theirs = dict(tracking.flat(first.params)), dict(tracking.flat(base))
+    mine, theirs = dict(flat(first.params)), dict(flat(base))
     # Members have a column of their own, and a line has all folds.
     apart = ("ensemble.members", "split.fold")
     changed = [f"{key}={mine[key]}" for key in mine if theirs.get(key) != mine[key] and key not in apart]
-    judged = [predictions[column].to_numpy() for column in ("actual", "predicted", "score")]
-    point = weighted(np.ones((1, len(predictions))), *judged, first.grades)
-    spread = weighted(resampled(predictions.specimen.to_numpy(), resamples, seed), *judged, first.grades)
+    truth, predicted, scores = truth_grades_scores(predictions)
+    once = np.ones((1, len(predictions)))
+    drawn = resampled(predictions.specimen.to_numpy(), resamples, seed)
+    point, spread = (weighted(times, truth, predicted, scores, first.grades) for times in (once, drawn))
     row = {
         "experiment": entry.name,
         "members": " ".join(first.members),
@@ -158,29 +159,27 @@ def training(entry: Entry) -> dict[str, float | None]:
         models = [results.models(result) for result in entry.results]
     except InputError:  # not in DVC's cache: of an experiment that was fetched, say
         return {"seconds": None, "parameters": None}
-    keys = [model["key"] for members in models for model in members.values()]
-    seconds = [tracking.training_seconds(key) for key in keys]
     return {
-        "seconds": None if None in seconds else round(sum(seconds), 1),
+        "seconds": seconds_of(model["key"] for members in models for model in members.values()),
         "parameters": sum(model["parameters"] for model in models[0].values()),
     }
 
 
 def against(best: Entry, entry: Entry, *, resamples: int, seed: int) -> dict[str, Any]:
     """An entry compared with the best one on the photographs that both were tested on."""
-    base, new = comparison.common(best.predictions, entry.predictions)
+    base, new = common(best.predictions, entry.predictions)
     if new.empty:
         return {"compared": 0}
-    found = comparison.differences(base, new, best.results[0].grades, resamples=resamples, seed=seed)
+    found = differences(base, new, best.results[0].grades, resamples=resamples, seed=seed)
     row: dict[str, Any] = {"compared": len(new)}
     for name, better in SHOWN.items():
         difference = found[name]
         row[f"{name}_rise"] = difference.value
         row[f"{name}_rise_low"], row[f"{name}_rise_high"] = difference.low, difference.high
-        row[f"{name}_verdict"] = comparison.verdict(difference, better, len(new), new.specimen.nunique())
-    row["only_best_right"], row["only_this_right"], row["mcnemar_p"] = comparison.mcnemar(base, new)
+        row[f"{name}_verdict"] = verdict(difference, better, len(new), new.specimen.nunique())
+    row["only_best_right"], row["only_this_right"], row["mcnemar_p"] = mcnemar(base, new)
     if row["accuracy_verdict"] in ("better", "worse") and row["mcnemar_p"] >= 0.05:
-        row["accuracy_verdict"] = comparison.untold(len(new))
+        row["accuracy_verdict"] = cannot_tell(len(new))
     return row
 
 
@@ -258,7 +257,7 @@ def markdown(rows: pd.DataFrame, failed: dict[str, str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _none(value: Any) -> bool:
+def _none(value: float | None) -> bool:
     return value is None or value != value
 
 
@@ -278,7 +277,8 @@ def _with_interval(value: float | None, low: float | None, high: float | None, f
 
 def compare(commit: str) -> None:
     """Compare, print and write the files; raises `InputError` if there is nothing to compare."""
-    found, unread = {}, {}
+    found: dict[str, Result] = {}
+    unread: dict[str, str] = {}
     for name, revision in experiments(commit).items():
         try:
             result = results.read(revision)
@@ -300,16 +300,3 @@ def compare(commit: str) -> None:
     PLOT.write_bytes(interval_plot(list(rows.experiment), panels))
     print(text)
     print(f"written: {MARKDOWN}, {TABLE}, {PLOT}")
-
-
-def main(arguments: Iterable[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m sabi.review.compare", description=__doc__.split("\n")[0])
-    parser.add_argument("commit", nargs="?", default="HEAD", help="whose experiments (default: HEAD)")
-    try:
-        compare(parser.parse_args(arguments).commit)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,10 @@
-"""Does the working commit make the figures worse?
-
-`python -m sabi.review.gate BASE`, or `make gate BASE=main`.
+"""Does the working commit make the figures worse? `sabi gate BASE`.
 
 Compares HEAD with the revision BASE, by the rules of `params.yaml` (section
 `gate`), prints a Markdown table and writes it to `gate.md`. Exit status: 0 no
 rule is broken, 1 one is, 2 it cannot be judged.
 """
 
-import argparse
-import sys
 import traceback
 from pathlib import Path
 
@@ -19,35 +15,26 @@ UNJUDGED = 2
 
 
 def gate(base: str) -> int:
-    """Judge HEAD against `base`, print why and write it to `gate.md`; the exit status."""
-    # One of before would be taken for this one's, should the judging be interrupted.
-    TABLE.unlink(missing_ok=True)
+    """Judge HEAD against `base`, print why and write it to `gate.md`; the exit status. Raises nothing."""
     try:
-        # Not above: a module that cannot be loaded is no broken rule either.
-        from sabi.review.judging import judge
-
-        status, text = judge(base)
-    except InputError as error:
-        status, text = UNJUDGED, f"**Cannot be judged:** {error}\n"
-    TABLE.write_text(text, encoding="utf-8")
-    print(text, end="", flush=True)
-    return status
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m sabi.review.gate", description="Judge HEAD against BASE."
-    )
-    parser.add_argument("base", metavar="BASE", help="the revision to compare with, for example main")
-    arguments = parser.parse_args()
-    try:
-        status = gate(arguments.base)
+        # One of before would be taken for this one's, should the judging be interrupted.
+        TABLE.unlink(missing_ok=True)
+        status, text = judgement(base)
+        TABLE.write_text(text, encoding="utf-8")
+        print(text, end="", flush=True)
     except (Exception, KeyboardInterrupt):
         # Python itself would end with 1, which means a broken rule.
         traceback.print_exc()
-        status = UNJUDGED
-    sys.exit(status)
+        return UNJUDGED
+    return status
 
 
-if __name__ == "__main__":
-    main()
+def judgement(base: str) -> tuple[int, str]:
+    """The exit status and why, as Markdown; that nothing can be compared is a judgement, too."""
+    # Not above: a module that cannot be loaded is no broken rule either.
+    from sabi.review.judging import judge
+
+    try:
+        return judge(base)
+    except InputError as error:
+        return UNJUDGED, f"**Cannot be judged:** {error}\n"

@@ -10,7 +10,7 @@ from typing import Any
 from sabi.evaluation.differences import FEWEST, Difference, common, differences, verdict
 from sabi.evaluation.metrics import measure
 from sabi.review.lock import out_of_step
-from sabi.review.results import METRICS, PREDICTIONS, Result, read
+from sabi.review.results import METRICS, PREDICTIONS, Result, read, truth_grades_scores
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
 from sabi.settings.gate import Rule
@@ -72,7 +72,7 @@ def checked(commit: str, name: str) -> Result:
     if table.sha256.duplicated().any():
         twice = table.path[table.sha256.duplicated()].iloc[0]
         raise InputError(f"{name}: {PREDICTIONS} has the photograph {twice} twice; run `dvc repro` there")
-    again = measure(*(table[column].to_numpy() for column in ("actual", "predicted", "score")), result.grades)
+    again = measure(*truth_grades_scores(table), result.grades)
     for metric, value in again.items():
         if not _same(value, result.metrics.get(metric)):
             raise InputError(
@@ -152,7 +152,8 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
 
 def outcome(difference: Difference, rule: Rule, meaning: str) -> int:
     """What a rule, whose `tolerated` is a number, says of a difference whose verdict is `meaning`."""
-    if meaning == "does not exist":
+    assert rule.tolerated is not None
+    if difference.value is None or meaning == "does not exist":
         return UNJUDGED
     drop = -difference.value if rule.better == "higher" else difference.value
     return FAILS if drop > rule.tolerated and (meaning == "worse" or not rule.significant) else PASSES
@@ -160,7 +161,7 @@ def outcome(difference: Difference, rule: Rule, meaning: str) -> int:
 
 def rule_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """What the parameters `new` judge by that was otherwise in `old`, in words; both as in `params.yaml`."""
-    was, now = _judged_by(old), _judged_by(new)
+    was, now = _rules_as_text(old), _rules_as_text(new)
     return [
         f"{name} is {now.get(name, 'no more')}, was {was.get(name, 'not there')}"
         for name in was | now
@@ -168,7 +169,7 @@ def rule_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _judged_by(parameters: dict[str, Any]) -> dict[str, str]:
+def _rules_as_text(parameters: dict[str, Any]) -> dict[str, str]:
     """Every rule, and what else the outcome hangs on, as text by its name."""
     gate = parameters.get("gate", {})
     values = {f"gate.rules.{name}": rule for name, rule in gate.get("rules", {}).items()}

@@ -1,11 +1,10 @@
-"""Whether `dvc.lock` belongs to the files beside it: `python -m sabi.review.lock`.
+"""Whether `dvc.lock` belongs to the files beside it: `sabi lock`.
 
 It does if `dvc repro`, with all data there, would run no stage but those that
 always run. DVC itself says so only of a workspace with all data; this reads
 what is in git: `dvc.yaml`, `dvc.lock`, `params.yaml`, code, metrics, `.dvc` files.
 """
 
-import sys
 from typing import TYPE_CHECKING
 
 import yaml
@@ -161,18 +160,3 @@ def _hash(dep: "Dependency", files: "dict[str, HashInfo]") -> "HashInfo":
             tree.add(dep.fs.relparts(path, dep.fs_path), None, info)
     tree.digest()
     return tree.hash_info
-
-
-def main() -> None:
-    try:
-        lines = out_of_step()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    for line in lines:
-        print(f"error: {line}", file=sys.stderr)
-    if lines:
-        sys.exit("dvc.lock is out of step: run `dvc repro`, then commit dvc.lock with the rest")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,17 +2,24 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from sabi.grades import Grades
 from sabi.runtime.errors import InputError
 from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, read_table
+from sabi.tracking.runs import training_seconds
+
+if TYPE_CHECKING:
+    from dvc.api import DVCFileSystem
+
+Parsed = TypeVar("Parsed")
 
 METRICS = "metrics/ensemble.json"
 VALIDATION = "metrics/validation.json"
@@ -59,12 +66,24 @@ def read(revision: str) -> Result:
     )
 
 
-def _parsed(parse: Callable[[str], Any], revision: str, file: str) -> Any:
+def _parsed(parse: Callable[[str], Parsed], revision: str, file: str) -> Parsed:
     try:
         return parse(text(revision, file))
     except (ValueError, yaml.YAMLError) as error:  # a merge's conflict marks, say
         detail = " ".join(str(error).split())[:200]
         raise InputError(f"{revision}: {file} cannot be read ({detail}); run `dvc repro` there") from None
+
+
+def truth_grades_scores(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The inspector's grades (n,) int, the predicted ones (n,) int and the scores (n,) float of a table."""
+    return tuple(predictions[column].to_numpy() for column in ("actual", "predicted", "score"))
+
+
+def seconds_of(keys: Iterable[str]) -> float | None:
+    """How long the trainings with these keys took together; None if this machine does not know of one."""
+    seconds = [training_seconds(key) for key in keys]
+    known = [taken for taken in seconds if taken is not None]
+    return round(sum(known), 1) if len(known) == len(seconds) else None
 
 
 def models(result: Result) -> dict[str, dict[str, Any]]:
@@ -92,7 +111,7 @@ def text(revision: str, file: str) -> str:
 
 
 @cache
-def _files(revision: str) -> Any:
+def _files(revision: str) -> "DVCFileSystem":
     from dvc.api import DVCFileSystem
 
     return DVCFileSystem(rev=revision)

@@ -1,4 +1,4 @@
-"""Does this commit give the same bits again? `python -m sabi.review.verify`.
+"""Does this commit give the same bits again? `sabi verify`.
 
 Clones the commit into a new folder, copies the photographs there in another
 order, runs every stage under another hash seed, locale, time zone, umask and
@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sabi.runtime.errors import InputError
-from sabi.runtime.repository import elsewhere, git
+from sabi.runtime.repository import environment_for_another_repository, git
 
 SOURCES = ("data/raw", "data/unlabelled")
 # None of these may change a byte of any output.
@@ -26,7 +27,7 @@ DISTURBED = {
 }
 
 
-def first_difference(committed: dict, rerun: dict) -> str | None:
+def first_difference(committed: dict[str, Any], rerun: dict[str, Any]) -> str | None:
     """The first stage of `committed` (a parsed dvc.lock) whose entry in `rerun` differs, in words."""
     for stage, entry in committed["stages"].items():
         again = rerun["stages"].get(stage)
@@ -44,13 +45,13 @@ def first_difference(committed: dict, rerun: dict) -> str | None:
     return f"{min(extra)}: not in the commit's dvc.lock" if extra else None
 
 
-def in_order(lock: dict, stages: list[str]) -> dict:
+def in_order(lock: dict[str, Any], stages: list[str]) -> dict[str, Any]:
     """`lock` with its stages in the order of `dvc.yaml`, where each comes after what it needs."""
     return lock | {"stages": {stage: lock["stages"][stage] for stage in stages if stage in lock["stages"]}}
 
 
 def verify() -> None:
-    """Run the commit again elsewhere; raise `InputError` on the first difference."""
+    """Run the commit again in a fresh clone; raise `InputError` if it fails, or gives another byte."""
     root = Path(git("rev-parse", "--show-toplevel").strip())
     commit = git("rev-parse", "--short", "HEAD").strip()
     committed = yaml.safe_load(git("show", "HEAD:dvc.lock"))
@@ -66,7 +67,7 @@ def verify() -> None:
         again = subprocess.run(
             ["dvc", "repro", "--force", "--no-run-cache"],
             cwd=clone,
-            env=elsewhere() | DISTURBED,
+            env=environment_for_another_repository() | DISTURBED,
             umask=0o077,
         )
         if again.returncode:
@@ -86,14 +87,3 @@ def copy_backwards(source: Path, target: Path) -> None:
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-
-
-def main() -> None:
-    try:
-        verify()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

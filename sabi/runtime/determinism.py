@@ -2,10 +2,11 @@
 
 The same program gives other last bits with another instruction set, another
 number of BLAS threads, or a GPU. `pin_environment` fixes these for the whole
-process; `sabi/__init__.py` calls it, so whatever imports the package, and
-every stage does before all else, is pinned. How many threads TensorFlow's work
-is spread over (`TF_NUM_INTRAOP_THREADS`) stays the user's: with oneDNN the
-networks give the same bits for any.
+process; the doors, `stages/__init__.py` and `sabi/cli.py`, call it before all
+else. Importing anything else of sabi changes nothing: a notebook or a server that
+wants the same bits calls it itself. How many threads TensorFlow's work is spread
+over (`TF_NUM_INTRAOP_THREADS`) stays the user's: with oneDNN the networks give
+the same bits for any.
 """
 
 import os
@@ -55,9 +56,10 @@ def pin_environment() -> None:
     """
     if "numpy" in sys.modules and any(os.environ.get(k) != v for k, v in PINNED.items()):
         warnings.warn(
-            "numpy was imported before sabi: bits may differ from another machine's; import sabi first",
+            "numpy was imported before the processor's paths were pinned: bits may differ from another "
+            "machine's; import `stages` or `sabi.cli`, or call `pin_environment`, before numpy",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=3,  # who imported the door
         )
     os.environ.update(PINNED)
 

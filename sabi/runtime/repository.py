@@ -26,7 +26,7 @@ def git(*arguments: str) -> str:
     return result.stdout
 
 
-def elsewhere() -> dict[str, str]:
+def environment_for_another_repository() -> dict[str, str]:
     """This process's environment without what names a repository or its stores, to run in another one."""
     others = ("DVC_", "GIT_", "MLFLOW_")
     return {name: value for name, value in os.environ.items() if not name.startswith(others)}

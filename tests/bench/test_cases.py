@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from sabi.bench import cases as bench
+from sabi.bench import cases
 from sabi.runtime.errors import InputError
 from sabi.settings.loading import load
 from sabi.tables import read_json, write_json
@@ -55,7 +55,7 @@ PIPELINE = {
     }
 }
 SMALL = replace(
-    bench.QUICK, specimens=2, epochs=1, added=2, graded=3, growth=(10, 20), rounds=1, networks=("mobilenet",)
+    cases.QUICK, specimens=2, epochs=1, added=2, graded=3, growth=(10, 20), rounds=1, networks=("mobilenet",)
 )
 
 
@@ -84,7 +84,7 @@ def path(monkeypatch):
 
 @pytest.mark.slow
 def test_each_case_changes_what_it_says_and_its_ratio_is_of_its_seconds(repository, path, tmp_path):
-    part = bench.cases(repository, tmp_path, SMALL)
+    part = cases.time_cases(repository, tmp_path, SMALL)
     default = {"head": "ridge", "copies": 1, "penalty": 1.0, "raw": 10, "unlabelled": 10}
     standard = ["efficientnet", "densenet", "mobilenet"]
     equal = default | {"head": "dense", "copies": 0, "members": standard}
@@ -94,7 +94,7 @@ def test_each_case_changes_what_it_says_and_its_ratio_is_of_its_seconds(reposito
     expected = [default | {"members": standard}, equal, loss, one, more, more | {"unlabelled": 13}]
     assert [json.loads(line) for line in (tmp_path / "runs.txt").read_text().splitlines()] == expected
 
-    assert list(part["cases"]) == list(bench.CASES) and part["photographs"] == 10
+    assert list(part["cases"]) == list(cases.CASES) and part["photographs"] == 10
     for case in part["cases"].values():
         assert case["ours_seconds"] > 0
         assert case["ratio"] == pytest.approx(case["wiki_seconds"] / case["ours_seconds"], abs=0.01)
@@ -112,29 +112,29 @@ def test_what_is_measured_is_written_and_parts_of_before_are_kept(repository, pa
     points = [{"photographs": n, "seconds": n / 10, "peak_mib": 100} for n in (80, 160)]
     grown = {"stage": "split", "points": points}
     grown |= {name: {"slope": 1.0, "start": 0.0, "r2": 1.0} for name in ("seconds", "peak_mib")}
-    work = json.loads(json.dumps(asdict(bench.QUICK)))
-    file = bench.QUICK_FOLDER / "bench.json"
-    write_json({"machine": bench.machine(), "work": work, "growth": grown}, file)
-    bench.main(["start"], quick=True)
+    work = json.loads(json.dumps(asdict(cases.QUICK)))
+    file = cases.QUICK_FOLDER / "bench.json"
+    write_json({"machine": cases.machine(), "work": work, "growth": grown}, file)
+    cases.measure(["start"], quick=True)
     record = read_json(file)
     assert record["growth"] == grown and list(record["start"]["stages_seconds"]) == ["split"]
     assert record["start"]["commit"] == shell("git rev-parse --short HEAD", repository).strip()
-    assert (bench.QUICK_FOLDER / "bench.png").read_bytes().startswith(b"\x89PNG")
+    assert (cases.QUICK_FOLDER / "bench.png").read_bytes().startswith(b"\x89PNG")
     assert shell("git status --porcelain", repository) == ""
 
 
 def test_only_a_record_of_the_same_machine_and_work_is_continued():
     new = {"machine": {"cores": 2}, "work": {"side": 32}}
     before = new | {"growth": {"points": []}}
-    assert bench.continued(before, new) == before
-    assert bench.continued(before | {"work": {"side": 64}}, new) == new
-    assert bench.continued(before | {"machine": {"cores": 4}}, new) == new
-    assert bench.continued({}, new) == new
+    assert cases.continued(before, new) == before
+    assert cases.continued(before | {"work": {"side": 64}}, new) == new
+    assert cases.continued(before | {"machine": {"cores": 4}}, new) == new
+    assert cases.continued({}, new) == new
 
 
 def test_settings_of_equal_work_are_allowed(tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    bench.change(tmp_path, bench.equal_work(bench.FULL) | {"train.loss.penalty": 2.0})
+    cases.change(tmp_path, cases.equal_work(cases.FULL) | {"train.loss.penalty": 2.0})
     chosen = load(tmp_path / "params.yaml")
     assert (chosen.train.epochs, chosen.train.patience, chosen.augment.copies) == (30, 30, 0)
     assert chosen.train.loss.penalty == 2.0 and chosen.train.head == "dense"
@@ -154,11 +154,11 @@ def test_a_command_is_measured_with_what_it_starts_and_without_what_sabi_pins(pa
     assert 300 <= measured["peak_mib"] < 2000 and measured["seconds"] > 0
     assert (tmp_path / "seen").read_text() == "None"
     with pytest.raises(InputError, match="failed in a clone"):
-        bench.run([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
+        cases.run([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
 
 
 def test_a_line_is_found_and_what_is_not_one_has_a_lower_r2():
     counts = pd.Series([250, 500, 1000, 2000])
-    exact = bench.line(counts, 3 + 0.5 * counts)
+    exact = cases.line(counts, 3 + 0.5 * counts)
     assert (exact["slope"], exact["start"], exact["r2"]) == pytest.approx((0.5, 3, 1))
-    assert bench.line(counts, (counts / 100) ** 2.0)["r2"] < 0.97
+    assert cases.line(counts, (counts / 100) ** 2.0)["r2"] < 0.97

@@ -66,7 +66,7 @@ def test_alike_photographs_lie_together_in_every_map():
 @pytest.mark.slow
 def test_another_process_makes_the_same_bytes_and_loads_no_tensorflow():
     code = """
-import sabi, sys
+import sys
 from tests.evaluation.test_projection import Projection, members, project
 print(project(members(10), Projection(seed=1, photographs=10)).to_csv())
 print("tensorflow" in sys.modules)

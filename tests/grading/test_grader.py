@@ -1,7 +1,5 @@
 """A grader gives a photograph the same row in any form and any company, from its folder alone."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 import io
 import shutil
 from pathlib import Path

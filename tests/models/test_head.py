@@ -1,7 +1,5 @@
 """Heads: what Keras predicts, NumPy does, alike in any company."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 import numpy as np
 import pytest
 

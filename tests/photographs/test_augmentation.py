@@ -516,7 +516,7 @@ def test_threads_that_make_copies_at_once_change_no_bit():
 @pytest.mark.slow
 def test_copies_need_no_tensorflow():
     code = (
-        "import sys; import sabi; from stages import augment;"
+        "import sys; from stages import augment;"
         "from sabi.photographs.augmentation import augmented;"
         "from tests.photographs.test_augmentation import *;"
         "augmented(*album(2), [0, 1], 1, params(*ALL)); sys.exit('tensorflow' in sys.modules)"

@@ -1,6 +1,7 @@
 """The sample's drawings: the same bytes again, honestly marked, and grades that look like grades."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from sabi.backbones.calibration import calibration_batch
 from sabi.photographs.decoding import DRAWING_MARK, decode, examine
-from sabi.photographs.drawings import _state_near, draw_graded, draw_ungraded, main, photograph
+from sabi.photographs.drawings import _state_near, draw_graded, draw_sample, draw_ungraded, photograph
 from sabi.photographs.surface import draw
 
 SMALL = {"specimens": 1, "photographs": 2}
@@ -63,7 +64,7 @@ def test_a_user_s_own_photographs_are_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data" / "raw").mkdir(parents=True)
     (tmp_path / "data" / "raw" / "3_mine.jpg").write_bytes(b"mine")
-    main()
+    draw_sample(Path("data/raw"), Path("data/unlabelled"))
     assert contents(tmp_path / "data" / "raw") == {"3_mine.jpg": b"mine"}
     assert contents(tmp_path / "data" / "unlabelled") == {}
 

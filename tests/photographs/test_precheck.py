@@ -16,7 +16,7 @@ def test_each_file_that_stops_dvc_is_named_with_the_way_out(tmp_path):
     (raw / "bridge/3_gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (raw / "3_self.jpg").symlink_to(raw / "3_self.jpg")
     (raw / os.fsdecode(b"3_\xff.jpg")).write_bytes(b"")
-    log = shell("python -m sabi.photographs.precheck", tmp_path, fails=True, PYTHONPATH=str(ROOT))
+    log = shell("python -m sabi.cli precheck", tmp_path, fails=True, PYTHONPATH=str(ROOT))
     assert log.splitlines() == [
         "error: data/raw/3_self.jpg: a link to nothing; remove it",
         "error: data/raw/3_\\xff.jpg: its name is not UTF-8; rename it",
@@ -24,7 +24,7 @@ def test_each_file_that_stops_dvc_is_named_with_the_way_out(tmp_path):
     ]
     for file in [*raw.glob("bridge/*"), *raw.glob("3_[!g]*")]:
         file.unlink()
-    assert shell("python -m sabi.photographs.precheck", tmp_path, PYTHONPATH=str(ROOT)) == ""
+    assert shell("python -m sabi.cli precheck", tmp_path, PYTHONPATH=str(ROOT)) == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

@@ -105,8 +105,8 @@ def test_experiments_of_a_real_repository(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     results._files.cache_clear()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "no store is needed")
-    with pytest.raises(SystemExit, match=r"error: nowhere: .* `git branch -a`"):
-        compare.main(["nowhere"])
+    with pytest.raises(InputError, match=r"^nowhere: .* `git branch -a`"):
+        compare.compare("nowhere")
     assert not compare.MARKDOWN.exists()
 
     # As `dvc exp run` leaves them: a commit under refs/exps, on top of the baseline.
@@ -123,7 +123,7 @@ def test_experiments_of_a_real_repository(tmp_path, monkeypatch):
     shell(f"git update-ref refs/exps/{baseline[:2]}/{baseline[2:]}/half HEAD", folder)
     shell(f"git reset -q --hard {baseline}", folder)
     results._files.cache_clear()
-    compare.main([])
+    compare.compare("HEAD")
     rows = read_table(compare.TABLE).set_index("experiment")
     assert list(rows.index) == [COMMITTED, "worse-one"]
     assert rows.accuracy_verdict["worse-one"] == "worse"

@@ -128,7 +128,7 @@ def test_a_drop_fails_from_the_command_line_and_says_which_rules_it_breaks(repos
     table = drawn()
     record(repository, spoilt(table, 12))
     before, after = measured(table)["accuracy"], measured(spoilt(table, 12))["accuracy"]
-    text = shell("python -m sabi.review.gate main; test $? = 1", repository, PYTHONPATH=str(ROOT))
+    text = shell("python -m sabi.cli gate main; test $? = 1", repository, PYTHONPATH=str(ROOT))
     assert text == (repository / "gate.md").read_text(encoding="utf-8")
     first, _, counts, *_ = text.splitlines()
     assert first == "**Fails:** 3 of 6 rules broken (accuracy, kappa, mae)."
@@ -142,7 +142,7 @@ def test_a_drop_fails_from_the_command_line_and_says_which_rules_it_breaks(repos
     assert rows(text)["mae_grade"][3:] == ["worse", "none", "–"]
     # The other way round it is a gain.
     shell("git checkout -q main", repository)
-    text = shell("python -m sabi.review.gate change", repository, PYTHONPATH=str(ROOT))
+    text = shell("python -m sabi.cli gate change", repository, PYTHONPATH=str(ROOT))
     assert text.startswith("**Passes:** none of 6 rules is broken.\n")
     assert [rows(text)[name][3] for name in ("accuracy", "mae", "sensitivity")] == [
         "better", "better", "no difference",
@@ -212,11 +212,8 @@ def test_an_unknown_revision_is_refused(repository, capsys, base):
     assert status == 2 and f"{base!r}: no such revision" in text
 
 
-def test_no_revision_is_refused(repository, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["gate"])
-    with pytest.raises(SystemExit) as stop:
-        gate.main()
-    assert stop.value.code == 2
+def test_no_revision_is_refused(repository):
+    shell("python -m sabi.cli gate; test $? = 2", repository, PYTHONPATH=str(ROOT))
 
 
 @pytest.mark.parametrize("file", [*FILES, "dvc.lock"])
@@ -376,23 +373,17 @@ def test_nothing_but_a_broken_rule_ends_with_1(repository, monkeypatch, capsys, 
 
     (repository / "gate.md").write_text("**Passes:** of before")
     monkeypatch.setattr(judging, "judge", fails)
-    monkeypatch.setattr(sys, "argv", ["gate", "main"])
-    with pytest.raises(SystemExit) as stop:
-        gate.main()
-    assert stop.value.code == 2 and type(error).__name__ in capsys.readouterr().err
+    assert gate.gate("main") == 2 and type(error).__name__ in capsys.readouterr().err
     assert not (repository / "gate.md").exists()
 
 
 def test_neither_does_a_module_that_cannot_be_loaded(repository, monkeypatch):
     monkeypatch.setitem(sys.modules, "sabi.review.judging", None)
-    monkeypatch.setattr(sys, "argv", ["gate", "main"])
-    with pytest.raises(SystemExit) as stop:
-        gate.main()
-    assert stop.value.code == 2
+    assert gate.gate("main") == 2
 
 
 def test_a_folder_that_is_no_repository_is_refused(tmp_path):
-    shell("python -m sabi.review.gate main; test $? = 2", tmp_path, PYTHONPATH=str(ROOT))
+    shell("python -m sabi.cli gate main; test $? = 2", tmp_path, PYTHONPATH=str(ROOT))
 
 
 # The rules themselves, on results in memory.

@@ -283,9 +283,9 @@ def test_an_unknown_revision_and_a_folder_without_repository_are_the_users_to_me
 
 @pytest.mark.slow
 def test_the_command_says_what_is_wrong_and_what_to_do(repository):
-    assert shell("python -m sabi.review.lock", repository, PYTHONPATH=str(ROOT)) == ""
+    assert shell("python -m sabi.cli lock", repository, PYTHONPATH=str(ROOT)) == ""
     (repository / "split.py").write_text("other code")
-    log = shell("python -m sabi.review.lock; test $? = 1", repository, PYTHONPATH=str(ROOT))
+    log = shell("python -m sabi.cli lock; test $? = 1", repository, PYTHONPATH=str(ROOT))
     assert log.splitlines() == [
         "error: split: split.py is not that of dvc.lock",
         "dvc.lock is out of step: run `dvc repro`, then commit dvc.lock with the rest",

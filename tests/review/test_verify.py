@@ -1,4 +1,4 @@
-"""What `python -m sabi.review.verify` compares and copies; the whole of it runs elsewhere."""
+"""What `sabi verify` compares and copies; the whole of it runs elsewhere."""
 
 import copy
 import sys
@@ -120,6 +120,6 @@ def test_outside_a_commit_of_the_pipeline_verify_tells_so_in_one_line(prepare, t
     if prepare == "no lock":
         (tmp_path / "file").write_text("")
         commit(tmp_path, "first")
-    said = shell(f"PYTHONPATH={ROOT} {sys.executable} -m sabi.review.verify", tmp_path, fails=True)
+    said = shell(f"PYTHONPATH={ROOT} {sys.executable} -m sabi.cli verify", tmp_path, fails=True)
     assert said.startswith("error: git ")
     assert said.count("\n") == 1

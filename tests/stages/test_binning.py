@@ -1,7 +1,5 @@
 """The stage: thresholds applied, grades corrected, data/unlabelled graded and sorted."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """The dense head at its start; `test_run` shows how it learns."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 import numpy as np
 import pytest
 

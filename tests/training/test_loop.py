@@ -70,7 +70,6 @@ def test_constant_is_constant(values):
 TRAINING = """
 import sys
 from pathlib import Path
-import sabi
 from sabi.settings.loading import load
 from sabi.training import loop as training
 from sabi.training.checkpoint import Checkpoint

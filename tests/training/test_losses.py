@@ -1,7 +1,5 @@
 """Losses are their formulas, of scores and of ordinal outputs."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 import numpy as np
 import pytest
 from hypothesis import given

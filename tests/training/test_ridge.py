@@ -1,7 +1,5 @@
 """The ridge head is scikit-learn's ridge, its penalty judged on specimens that were left out."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 import subprocess
 import sys
 
@@ -125,7 +123,6 @@ def test_ridge_heeds_the_weights(shipped):
 
 WITHOUT_KERAS = """
 import sys
-import sabi
 from stages import binning, train
 from sabi.models import member
 from sabi.training.frozen import head_spec

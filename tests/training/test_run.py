@@ -1,7 +1,5 @@
 """Fitting a member: what trains, what stays, what each option changes, the same bits twice."""
 
-import sabi  # noqa: F401  isort: skip  pins the processor's paths before NumPy loads
-
 from functools import cache
 
 import numpy as np

@@ -110,7 +110,7 @@ def test_the_page_is_written_also_where_mlflow_cannot_be_used(copy):
 
 def test_another_clone_gives_the_same_bits(tiny):
     """`make verify`: other folder, threads, hash seed, locale, time zone, umask, order of files."""
-    log = shell("python -m sabi.review.verify", tiny)
+    log = shell("python -m sabi.cli verify", tiny)
     assert "is reproduced: all 9 stages gave the same bytes" in log
 
 

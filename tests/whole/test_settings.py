@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from sabi.runtime.repository import elsewhere
+from sabi.runtime.repository import environment_for_another_repository
 from sabi.tables import read_table
 from tests.conftest import ROOT, change_params, shell
 from tests.whole.test_pipeline import MEMBERS, lock, metrics, mlflow_runs, stages_run
@@ -40,7 +40,9 @@ def test_a_fine_tuning_that_was_killed_goes_on(copy):
     """To the same bits, as `test_loop` shows."""
     change_params(copy, {"train": {"mode": "fine_tune", "fine_tune": {"epochs": 5, "learning_rate": 0.001}}})
     command = "dvc repro --single-item --no-run-cache train_mobilenet"
-    environment = elsewhere() | {"PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    environment = environment_for_another_repository() | {
+        "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+    }
     process = subprocess.Popen(command.split(), cwd=copy, env=environment)
 
     def epochs_done() -> int:

@@ -45,7 +45,7 @@ def test_the_sweep_is_compared_and_recorded_under_the_names_of_its_experiments(s
     done = [name for name, revision in shown.items() if not revision["error"]]
     assert len(done) == len(SETS) and set(shown) - set(done) == {"unheard-of"}
 
-    printed = shell("python -m sabi.review.compare", swept)
+    printed = shell("python -m sabi.cli compare", swept)
     rows = read_table(swept / "comparison.csv").set_index("experiment")
     assert set(rows.index) == {"the commit itself", *done}
     assert {tuple(members.split(" ")) for members in rows.members} == {
@@ -82,7 +82,7 @@ def test_the_gate_passes_forbids_and_says_when_it_cannot_tell(tiny, tmp_path):
         change_params(folder, changes)
         shell("dvc repro", folder)
         commit(folder, "change")
-        printed = shell(f"python -m sabi.review.gate {base}", folder, fails=fails)
+        printed = shell(f"python -m sabi.cli gate {base}", folder, fails=fails)
         assert (folder / "gate.md").read_text() in printed
         return printed
 

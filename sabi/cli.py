@@ -1,0 +1,150 @@
+"""Every command: `sabi --help`.
+
+`python -m sabi.cli` is the same, by the code of the folder it is typed in. What a
+command does lies in a plain function of another module. That is imported when the
+command runs, after this process is pinned, so that asking for help is quick.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sabi.runtime.determinism import pin_environment
+from sabi.runtime.errors import InputError
+
+pin_environment()
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Grades rust on weathering steel from photographs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def data() -> None:
+    """Draw the sample photographs if there is no data/raw."""
+    from sabi.photographs.drawings import draw_sample
+
+    draw_sample(Path("data/raw"), Path("data/unlabelled"))
+
+
+@app.command()
+def precheck() -> None:
+    """Name all photographs that `dvc repro` would stop at."""
+    from sabi.photographs.precheck import unreadable
+
+    folders = (Path("data/raw"), Path("data/unlabelled"))
+    if lines := [line for folder in folders for line in unreadable(folder)]:
+        print_errors(lines)
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    commit: Annotated[str, typer.Argument(metavar="COMMIT", help="whose experiments")] = "HEAD",
+) -> None:
+    """Compare the experiments of a commit: comparison.md, .csv, .png."""
+    from sabi.review.compare import compare
+
+    compare(commit)
+
+
+@app.command()
+def gate(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="the revision to compare with, e.g. main")],
+) -> None:
+    """Judge HEAD against BASE by the gate's rules; writes gate.md.
+
+    Exit status: 0 no rule is broken, 1 one is, 2 it cannot be judged.
+    """
+    from sabi.review.gate import gate
+
+    raise typer.Exit(gate(base))
+
+
+@app.command()
+def verify() -> None:
+    """Run the commit again in a fresh clone; fail if a byte differs."""
+    from sabi.review.verify import verify
+
+    verify()
+
+
+@app.command()
+def lock() -> None:
+    """Say what in dvc.lock does not belong to the files beside it."""
+    from sabi.review.lock import out_of_step
+
+    if lines := out_of_step():
+        print_errors(lines)
+        sys.exit("dvc.lock is out of step: run `dvc repro`, then commit dvc.lock with the rest")
+
+
+@app.command()
+def survey() -> None:
+    """Measure every option on the sample (an hour or two)."""
+    from sabi.bench.survey import survey
+
+    with interrupted("`sabi survey` goes on with what is not recorded"):
+        survey()
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="measure this part alone; may be given several times"),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="try the benchmark: few photographs, no record")
+    ] = False,
+) -> None:
+    """Measure the pipeline beside the wiki's method (40 minutes)."""
+    from sabi.bench.cases import USUAL, measure
+
+    with interrupted("`sabi bench --only …` measures the parts that are missing"):
+        measure(only or USUAL, quick)
+
+
+@app.command(hidden=True)
+def throughput(side: int, rounds: int, file: Path) -> None:
+    """A part of the benchmark that needs a process of its own."""
+    from sabi.bench.throughput import measure
+
+    measure(side, rounds, file)
+
+
+def print_errors(lines: list[str]) -> None:
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)
+
+
+@contextmanager
+def interrupted(goes_on: str) -> Iterator[None]:
+    """In the block, Ctrl-C ends with a line that says how the work goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted: {goes_on}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit: with 1 and one line for an `InputError`, 130 for Ctrl-C."""
+    try:
+        app(prog_name="sabi")
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
