@@ -143,3 +143,17 @@ def test_imports_are_found_wherever_they_stand(tmp_path):
 def test_nothing_in_the_package_imports_the_stages():
     upwards = {name_of(file) for file in FILES for name in imports_of(file) if name.split(".")[0] == "stages"}
     assert upwards == set()
+
+
+@pytest.mark.parametrize("room", ["grading", "models", "serving"])
+def test_what_grades_imports_nothing_of_training(room):
+    """Neither itself nor by way of others: a grader is loaded where nothing is trained."""
+    edges = graph()
+    reached, left = set(), [name for name in edges if name.startswith(f"sabi.{room}.")]
+    assert left or room == "serving"  # which has no room yet
+    while left:
+        name = left.pop()
+        if name not in reached:
+            reached.add(name)
+            left += edges[name]
+    assert {name for name in reached if name.startswith(("sabi.training.", "sabi.tracking."))} == set()
