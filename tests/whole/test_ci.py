@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sabi.cli import app
 from tests.conftest import ROOT, change_params, commit, copy_project, shell
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -76,6 +77,14 @@ def test_every_target_and_module_that_is_typed_exists():
     assert "sabi.cli" in modules
     for module in modules:
         assert find_spec(module), f"no module {module}"
+
+
+def test_make_forwards_to_every_command_and_the_hook_to_one():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    typed = re.findall(r"(?:\$\(SABI\)|sabi\.cli) ([a-z]+)", makefile + hooks)
+    shown = [command.callback.__name__ for command in app.registered_commands if not command.hidden]
+    assert sorted(typed) == sorted(shown)
 
 
 def test_every_action_is_pinned_by_its_commit():
