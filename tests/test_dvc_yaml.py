@@ -18,7 +18,6 @@ NO_OUTPUT = {
     "sabi/__init__.py",
     "sabi/backbones/store.py",
     "sabi/runtime/errors.py",
-    "sabi/runtime/imports.py",
     "sabi/runtime/processes.py",
     "sabi/runtime/repository.py",
     "sabi/settings/params.py",
