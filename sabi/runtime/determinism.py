@@ -16,7 +16,6 @@ import warnings
 from pathlib import Path
 
 from sabi.runtime.errors import InputError
-from sabi.runtime.imports import without
 
 # Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
 # take AVX-512 paths and round differently.
@@ -101,8 +100,7 @@ def pin_tensorflow() -> None:
     processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
     the processor's approximate instructions: other models, other last bits.
     """
-    with without("matplotlib", "sklearn"):
-        import keras  # noqa: F401
+    import keras  # noqa: F401
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()

@@ -133,36 +133,10 @@ def rate(plan: Plan, epoch: int, curve: Curve) -> float:
 
 def _optimiser(params: Train) -> Any:
     import keras
-    import tensorflow as tf
-
-    class Fused:
-        """Adam's step as one operation: Keras's dozen go through memory a dozen times."""
-
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            place = self._get_variable_index(variable)
-            step = tf.cast(self.iterations + 1, tf.float32)
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=self._momentums[place].value.handle,
-                v=self._velocities[place].value.handle,
-                beta1_power=tf.pow(self.beta_1, step),
-                beta2_power=tf.pow(self.beta_2, step),
-                lr=tf.cast(learning_rate, tf.float32),
-                beta1=self.beta_1,
-                beta2=self.beta_2,
-                epsilon=self.epsilon,
-                grad=gradient,
-            )
-
-    class Adam(Fused, keras.optimizers.Adam):
-        pass
-
-    class AdamW(Fused, keras.optimizers.AdamW):
-        pass
 
     return {
-        "adam": Adam,
-        "adamw": AdamW,
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
         "sgd": partial(keras.optimizers.SGD, momentum=0.9),
         "rmsprop": keras.optimizers.RMSprop,
     }[params.optimizer]()
