@@ -1,6 +1,7 @@
 """Reading and writing what stages hand on, the same bytes on every system."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +40,12 @@ def write_json(values: dict[str, Any], file: str | Path) -> None:
     """Write values as JSON, UTF-8; the file's folder is made."""
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     Path(file).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested dictionaries, each with its dotted name: {"a": {"b": 1}} gives ("a.b", 1)."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -14,11 +14,11 @@ from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
 from sabi.report import figures
 from sabi.report.contact_sheet import grade_labels
-from sabi.runtime.processes import beside
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, MEMBERS, REJECTED, read_json, read_table
-from sabi.tracking import runs as tracking
+from sabi.tables import MANIFEST, MEMBERS, REJECTED, flat, read_json, read_table
+from sabi.tracking.results import record_result
+from sabi.tracking.trainings import embeddings_reused
 
 PAGE = Path("report.html")
 TEMPLATE = Path("sabi/report/page.html.j2")
@@ -32,25 +32,20 @@ def main(params: Params) -> None:
     intervals = read_json("data/evaluate/intervals.json")
     summary = read_json("data/split/summary.json")
     notes = what_to_note(params, summary)
-    with beside() as other:
-        page = other.submit(render, params, metrics, intervals, summary, notes)
-        try:
-            tracking.prepare()  # takes as long as the page
-        finally:
-            PAGE.write_text(page.result(), encoding="utf-8")
+    PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
     results += [Path("metrics/ensemble.json"), Path("metrics/members.json")]
     models = {member: read_json(MEMBERS / member / "model.json") for member in params.ensemble.members}
     trained = {member: model["key"] for member, model in models.items()}
     compared = comparable(metrics, intervals, [model["parameters"] for model in models.values()])
-    added = tracking.record_result(params, results, compared, trained, [PAGE])
-    tell(metrics, intervals, summary)
+    added = record_result(params, results, compared, trained, [PAGE])
+    print_metrics(metrics, intervals, summary)
     for note in notes:
         print(f"note: {note}")
     if summary["rejected"]:
         print(f"note: {summary['rejected']} files of data/raw were not used; {REJECTED} says why")
-    reused = tracking.embeddings_reused(trained.values())
+    reused = embeddings_reused(trained.values())
     if reused:
         print("embeddings: {} of {} reused from the store".format(*reused))
     print("recorded in MLflow" if added else "this result is in MLflow already")
@@ -104,7 +99,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         bad=bad(rating),
         sound=sound(rating),
         border=f"{rating.names[rating.worst_sound - 2]}|{params.labels.sound}",
-        metrics={who: dict(tracking.flat(values)) for who, values in metrics.items()},
+        metrics={who: dict(flat(values)) for who, values in metrics.items()},
         intervals=intervals,
         summary=summary,
         notes=notes,
@@ -128,7 +123,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         copies=base64_text(jpeg(COPIES)),
         measured={title: base64_text(png) for title, png in measured(manifest, rating).items()},
         table=counts_table(manifest, rating),
-        parameters=list(tracking.flat(params.model_dump())),
+        parameters=list(flat(params.model_dump())),
     )
 
 
@@ -243,7 +238,7 @@ def base64_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def tell(metrics: dict, intervals: dict, summary: dict) -> None:
+def print_metrics(metrics: dict, intervals: dict, summary: dict) -> None:
     """Print the main metrics as a table, with the ensemble's intervals."""
     what = "drawings, not steel" if summary["drawings"] else "photographs"
     print(f"\n{metrics['ensemble']['photographs']} test {what}")

@@ -20,7 +20,7 @@ from sabi.runtime.repository import repository_root
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, MEMBERS, read_table, write_json, write_table
-from sabi.tracking import runs as tracking
+from sabi.tracking.trainings import training
 from sabi.training.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
 from sabi.training.loop import Checkpoint
 
@@ -51,8 +51,7 @@ def main(name: str, params: Params) -> None:
         fix_threads(1)  # for each of the batches that are embedded at once
     key = training_key(description, params)
 
-    with tracking.training(name, params, key) as log:
-        # After MLflow's process has begun, which would else hold the checkpoint's lock, too.
+    with training(name, params, key) as log:
         checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
         embed = members.embedder(description)
         network = embed.network if trained else None

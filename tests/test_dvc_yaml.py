@@ -18,11 +18,13 @@ NO_OUTPUT = {
     "sabi/__init__.py",
     "sabi/backbones/store.py",
     "sabi/runtime/errors.py",
-    "sabi/runtime/processes.py",
+    "sabi/runtime/machine.py",
     "sabi/runtime/repository.py",
     "sabi/settings/params.py",
     "sabi/stage.py",
-    "sabi/tracking/runs.py",
+    "sabi/tracking/results.py",
+    "sabi/tracking/store.py",
+    "sabi/tracking/trainings.py",
 }
 RULE = ("better:", "tolerated:", "significant:")
 

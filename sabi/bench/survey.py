@@ -25,7 +25,7 @@ from sabi.review import results
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
 from sabi.tables import read_table, write_table
-from sabi.tracking import runs as tracking
+from sabi.tracking.trainings import training_seconds
 
 RUNS = Path("sabi/bench/survey.yaml")
 RECORD = Path("metrics/survey.csv")
@@ -128,7 +128,7 @@ def figures(revision: str, member: str | None) -> dict[str, float | None]:
     low, high = read("data/evaluate/intervals.json")[member or "ensemble"]["accuracy"]
     trained = [member] if member else list(read("data/ensemble/ensemble.json")["weights"])
     keys = [read(f"data/members/{name}/model.json")["key"] for name in trained]
-    seconds = [tracking.training_seconds(key) for key in keys]
+    seconds = [training_seconds(key) for key in keys]
     return {
         "accuracy": metrics["accuracy"],
         "low": low,

@@ -26,8 +26,8 @@ from sabi.report.figures import interval_plot
 from sabi.review import results
 from sabi.review.results import Result
 from sabi.runtime.errors import InputError
-from sabi.tables import write_table
-from sabi.tracking import runs as tracking
+from sabi.tables import flat, write_table
+from sabi.tracking.trainings import training_seconds
 
 SHOWN = {"accuracy": "higher", "kappa": "higher", "mae": "lower", "sensitivity": "higher"}
 TITLES = {"accuracy": "accuracy", "kappa": "kappa", "mae": "MAE, grades", "sensitivity": "sensitivity"}
@@ -131,7 +131,7 @@ def figures(entry: Entry, base: dict[str, Any], *, resamples: int, seed: int) ->
     Seconds and parameters are None where this machine does not know them.
     """
     first, predictions = entry.results[0], entry.predictions
-    mine, theirs = dict(tracking.flat(first.params)), dict(tracking.flat(base))
+    mine, theirs = dict(flat(first.params)), dict(flat(base))
     # Members have a column of their own, and a line has all folds.
     apart = ("ensemble.members", "split.fold")
     changed = [f"{key}={mine[key]}" for key in mine if theirs.get(key) != mine[key] and key not in apart]
@@ -159,7 +159,7 @@ def training(entry: Entry) -> dict[str, float | None]:
     except InputError:  # not in DVC's cache: of an experiment that was fetched, say
         return {"seconds": None, "parameters": None}
     keys = [model["key"] for members in models for model in members.values()]
-    seconds = [tracking.training_seconds(key) for key in keys]
+    seconds = [training_seconds(key) for key in keys]
     return {
         "seconds": None if None in seconds else round(sum(seconds), 1),
         "parameters": sum(model["parameters"] for model in models[0].values()),
