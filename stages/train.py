@@ -21,8 +21,8 @@ from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, MEMBERS, read_table, write_json, write_table
 from sabi.tracking.trainings import training
+from sabi.training.checkpoint import Checkpoint
 from sabi.training.fitting import Part, features, fit_head, fit_network, start_head, unfreeze
-from sabi.training.loop import Checkpoint
 
 AUGMENTED = Path("data/augment")
 METRICS = Path("metrics/train")
@@ -35,6 +35,7 @@ CODE = (
     "models/ordinal.py",
     "photographs/augmentation.py",
     "photographs/partition.py",
+    "training/checkpoint.py",
     "training/fitting.py",
     "training/loop.py",
 )

@@ -15,6 +15,7 @@ from sabi.runtime.determinism import seed_tensorflow
 from sabi.runtime.errors import InputError
 from sabi.settings.params import Params
 from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
 
 Log = Callable[[int, dict[str, float]], None]
 
@@ -130,7 +131,7 @@ def fit_network(
     parts: dict[str, Part],
     description: dict[str, Any],
     params: Params,
-    checkpoint: training.Checkpoint,
+    checkpoint: Checkpoint,
     log: Log,
 ) -> tuple[heads.Weights, pd.DataFrame, int]:
     """Train `network` and `head` together: the head's weights, the curve, its best row; `network` is at it.

@@ -7,16 +7,11 @@ curve. So weights, optimiser and curve are the whole state: a training that
 was killed goes on from its last checkpoint to the same bits.
 """
 
-import fcntl
-import json
-import shutil
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +19,10 @@ from tqdm import tqdm
 
 from sabi.photographs.partition import uniform
 from sabi.settings.params import Train
+from sabi.training.checkpoint import Checkpoint, Curve
 
-Curve = list[dict[str, float]]
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -40,66 +37,8 @@ class Examples:
     weights: np.ndarray
 
 
-class Checkpoint:
-    """The state of a training in a folder outside DVC's outputs, written after every epoch.
-
-    Of processes with the same folder (two experiments that share a training)
-    only the first uses it; for the others it is as if there were none.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.seconds_before = 0.0  # that the training took before it was killed
-        self._began = time.monotonic()
-        self._folder = folder
-        self._state = folder / "state.json"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = folder.with_suffix(".lock").open("w")  # held until the process ends
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._mine = True
-        except BlockingIOError:
-            self._mine = False
-
-    def load(self, model: Any) -> tuple[Curve, list[np.ndarray]] | None:
-        """The curve and the best epoch's weights; `model` goes on where it was. None if there is none."""
-        if not self._mine or not self._state.exists():
-            return None
-        state = json.loads(self._state.read_text(encoding="utf-8"))
-        model.load_weights(self._file(state["best"]))
-        best = model.get_weights()
-        model.load_weights(self._file(state["last"]))
-        self.seconds_before = state["seconds"]
-        return state["curve"], best
-
-    def save(self, model: Any, curve: Curve, best: int) -> None:
-        """Write weights and optimiser of the last epoch of `curve`; those of the best are kept."""
-        if not self._mine:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        last = len(curve) - 1
-        model.save_weights(self._file(last))
-        seconds = self.seconds_before + time.monotonic() - self._began
-        state = {"best": best, "last": last, "seconds": seconds, "curve": curve}
-        # Only a complete checkpoint gets the name that is looked for.
-        partial = self._state.with_suffix(".partial")
-        partial.write_text(json.dumps(state), encoding="utf-8")
-        partial.replace(self._state)
-        for file in self._folder.glob("*.weights.h5"):
-            if file not in (self._file(best), self._file(last)):
-                file.unlink()
-
-    def delete(self) -> None:
-        """Once the outputs are written nothing is left to continue."""
-        if self._mine:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.with_suffix(".lock").unlink(missing_ok=True)
-
-    def _file(self, epoch: int) -> Path:
-        return self._folder / f"epoch{epoch}.weights.h5"
-
-
 def fit(
-    model: Any,
+    model: "keras.Model",
     training: Examples,
     validation: Examples,
     *,
@@ -184,7 +123,7 @@ def rate(schedule: str, start: float, epoch: int, epochs: int, curve: Curve, pat
     return start
 
 
-def _optimiser(params: Train) -> Any:
+def _optimiser(params: Train) -> "keras.optimizers.Optimizer":
     import keras
 
     return {
@@ -198,7 +137,9 @@ def _optimiser(params: Train) -> Any:
 Step = Callable[[Any, np.ndarray, np.ndarray], tuple[Any, Any]]
 
 
-def _steps(model: Any, optimiser: Any, loss: Callable, mae: Callable) -> tuple[Step, Step]:
+def _steps(
+    model: "keras.Model", optimiser: "keras.optimizers.Optimizer", loss: Callable, mae: Callable
+) -> tuple[Step, Step]:
     """Functions of a batch, inputs, scores (b, 1) and weights (b,), that train on it and that only measure.
 
     Both give its mean loss and error. Keras's own `fit` takes longer to begin
@@ -287,14 +228,14 @@ def _point(trained: tuple[float, float], validated: tuple[float, float]) -> dict
     }
 
 
-def _seed_dropout(model: Any, seed: int, epoch: int) -> None:
+def _seed_dropout(model: "keras.Model", seed: int, epoch: int) -> None:
     """Set every layer's own random state from the seed, its place and the epoch."""
     for place, generator in enumerate(_generators(model)):
         start = int(uniform("dropout", seed, place, epoch) * 2**32)
         generator.state.assign(np.array([start, 0], np.uint32))
 
 
-def _generators(model: Any) -> Iterator[Any]:
+def _generators(model: "keras.Model") -> Iterator["keras.random.SeedGenerator"]:
     """The random generators of all layers, nested ones too."""
     for layer in model.layers:
         if hasattr(layer, "layers"):

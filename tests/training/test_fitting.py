@@ -15,7 +15,7 @@ from sabi.photographs.drawings import calibration_batch
 from sabi.runtime.errors import InputError
 from sabi.settings import params
 from sabi.training import fitting
-from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def fitted(name: str, chosen: params.Params, folder, measured: bool = False):
         rows = {part: fitting.features(embed, parts[part], part) for part in parts}
         head, described, curve, _ = fitting.fit_head(parts, rows, embed.channels, name, chosen, log)
     if not frozen:
-        checkpoint = training.Checkpoint(folder / "checkpoint")
+        checkpoint = Checkpoint(folder / "checkpoint")
         head, curve, _ = fitting.fit_network(
             embed.network, head, described, parts, description, chosen, checkpoint, log
         )

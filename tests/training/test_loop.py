@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sabi.settings import params
 from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 losses = st.lists(st.floats(0, 9), min_size=1, max_size=40)
@@ -66,6 +67,7 @@ from pathlib import Path
 import sabi
 from sabi.settings import params
 from sabi.training import loop as training
+from sabi.training.checkpoint import Checkpoint
 from sabi.runtime.determinism import fix_threads, seed_tensorflow
 fix_threads(2)
 import keras, numpy as np
@@ -83,7 +85,7 @@ examples = training.Examples(batch, np.ones(60))
 error = lambda true, given: keras.ops.abs(true[:, 0] - given[:, 0])
 def mae(true, given): return error(true, given)
 def loss(true, given): return error(true, given) ** 2
-checkpoint = training.Checkpoint(Path(sys.argv[1]) / "checkpoint")
+checkpoint = Checkpoint(Path(sys.argv[1]) / "checkpoint")
 curve, best = training.fit(model, examples, examples, loss=loss, mae=mae, epochs=int(sys.argv[2]),
     learning_rate=0.01, params=train, checkpoint=checkpoint, log=lambda step, point: None)
 curve.to_csv(Path(sys.argv[1]) / "curve.csv")
@@ -149,22 +151,10 @@ def test_a_training_that_only_harms_leaves_the_model_as_it_was(tmp_path):
 
     options = {"loss": mae, "mae": mae, "learning_rate": 0.1, "params": settings, "log": print}
     for epochs in (1, 9):  # the second goes on from the first's checkpoint, whose best is the start
-        checkpoint = training.Checkpoint(tmp_path / "checkpoint")
+        checkpoint = Checkpoint(tmp_path / "checkpoint")
         curve, best = training.fit(model, wrong, examples, epochs=epochs, checkpoint=checkpoint, **options)
         assert best == 0 and len(curve) == min(1 + epochs, 3)  # stopped by patience
         assert model.predict(np.array([[3.0]]), verbose=0).item() == 3.0
         checkpoint._lock.close()  # as when the process ends
     checkpoint.delete()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_second_process_with_the_same_training_has_no_checkpoint(tmp_path):
-    first, second = (training.Checkpoint(tmp_path / "checkpoint") for _ in range(2))
-    (tmp_path / "checkpoint").mkdir()
-    (tmp_path / "checkpoint/state.json").write_text("{}")
-    assert second.load(None) is None
-    second.save(None, [], 0)
-    second.delete()
-    assert (tmp_path / "checkpoint/state.json").exists()
-    first.delete()
     assert not list(tmp_path.iterdir())
