@@ -21,6 +21,7 @@ RECORDS = {"sabi/tracking"}
 UNLISTED = {
     "sabi/networks.py",
     "sabi/runtime/errors.py",
+    "sabi/runtime/machine.py",
     "sabi/runtime/repository.py",
     "sabi/settings",
     "sabi/stage.py",

@@ -10,12 +10,8 @@ the same bits for any.
 """
 
 import os
-import platform
 import sys
 import warnings
-from pathlib import Path
-
-from sabi.runtime.errors import InputError
 
 # Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
 # take AVX-512 paths and round differently.
@@ -61,27 +57,6 @@ def pin_environment() -> None:
             stacklevel=3,  # who imported the door
         )
     os.environ.update(PINNED)
-
-
-def check_machine() -> None:
-    """Raise `InputError` on a machine that cannot give the same bits, or is not set up to run anything."""
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
-    if platform.machine() != "x86_64" or not {"avx2", "fma"} <= set(flags):
-        raise InputError(
-            f"this {platform.machine()} processor lacks AVX2 or FMA; "
-            "the same bits need Linux on an x86-64 processor that has both"
-        )
-    if sys.getfilesystemencoding() != "utf-8":
-        raise InputError(
-            f"the locale's file names are {sys.getfilesystemencoding()}, not UTF-8; "
-            "run `export PYTHONUTF8=1` first"
-        )
-    if not WISHED_THREADS.isdecimal():
-        raise InputError(
-            f"TF_NUM_INTRAOP_THREADS = {WISHED_THREADS!r}: not a number of threads; "
-            "set one, or unset it for one a core"
-        )
 
 
 def fix_threads(count: int) -> None:

@@ -131,7 +131,7 @@ def rate(plan: Plan, epoch: int, curve: Curve) -> float:
     return start
 
 
-def _optimiser(params: Train) -> Any:
+def _optimiser(params: Train) -> "keras.optimizers.Optimizer":
     import keras
 
     return {
@@ -234,14 +234,14 @@ def _point(trained: tuple[float, float], validated: tuple[float, float]) -> dict
     }
 
 
-def _seed_dropout(model: Any, seed: int, epoch: int) -> None:
+def _seed_dropout(model: "keras.Model", seed: int, epoch: int) -> None:
     """Set every layer's own random state from the seed, its place and the epoch."""
     for place, generator in enumerate(_generators(model)):
         start = int(uniform("dropout", seed, place, epoch) * 2**32)
         generator.state.assign(np.array([start, 0], np.uint32))
 
 
-def _generators(model: Any) -> Iterator[Any]:
+def _generators(model: "keras.Model") -> Iterator["keras.random.SeedGenerator"]:
     """The random generators of all layers, nested ones too."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
