@@ -57,11 +57,11 @@ gate: $(READY) ## Judge this commit by the gate's rules against BASE (make gate 
 	@$(SABI) gate "$(BASE)"
 
 .PHONY: survey
-survey: $(READY) data ## Measure every option on the sample and renew the README's table (an hour or two)
+survey: $(READY) data ## Measure every option on the sample and renew docs/results/survey.md (an hour or two)
 	$(SABI) survey
 
 .PHONY: bench
-bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (40 minutes)
+bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew docs/results/speed.md (40 minutes)
 	$(SABI) bench
 
 .PHONY: mlflow
