@@ -24,6 +24,15 @@ test: $(READY) ## Lint and run every test
 	ruff format --check .
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+.PHONY: coverage
+coverage: $(READY) ## Run every test, show the lines that none runs (what runs in processes of its own, stages too, is not counted)
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --cov=sabi --cov=stages \
+		--cov-report=term-missing:skip-covered
+
+.PHONY: docs
+docs: $(READY) ## Build the pages of docs/ as a site in site/; fail if a link leads nowhere
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
 	$(SABI) verify
