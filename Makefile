@@ -25,6 +25,15 @@ test: $(READY) ## Lint, check types and run every test
 	mypy
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+.PHONY: coverage
+coverage: $(READY) ## Run every test, show the lines that none runs (what runs in processes of its own, stages too, is not counted)
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --cov=sabi --cov=stages \
+		--cov-report=term-missing:skip-covered
+
+.PHONY: docs
+docs: $(READY) ## Build the pages of docs/ as a site in site/; fail if a link leads nowhere
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 .PHONY: verify
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
 	$(SABI) verify
@@ -58,11 +67,11 @@ gate: $(READY) ## Judge this commit by the gate's rules against BASE (make gate 
 	@$(SABI) gate "$(BASE)"
 
 .PHONY: survey
-survey: $(READY) data ## Measure every option on the sample and renew the README's table (an hour or two)
+survey: $(READY) data ## Measure every option on the sample and renew docs/results/survey.md (an hour or two)
 	$(SABI) survey
 
 .PHONY: bench
-bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew the README's tables (40 minutes)
+bench: $(READY) data ## Measure the pipeline beside the wiki's method and renew docs/results/speed.md (40 minutes)
 	$(SABI) bench
 
 .PHONY: mlflow

@@ -5,7 +5,7 @@ another: the cases of `CASES` against `sabi/bench/wiki_method.py`, on small and,
 asked for, on large photographs, how time and memory grow with their number,
 the networks beside other engines, the head beside its arithmetic
 (`sabi/bench/throughput.py`), and what starting costs. Writes `metrics/bench.json`, a
-plot, and the README's tables. The machine should have nothing else to do.
+plot, and the tables of `docs/results/speed.md`. The machine should have nothing else to do.
 """
 
 import json
@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from sabi.bench.readme import renew
+from sabi.bench.pages import SPEED, renew
 from sabi.bench.speed_report import plot, table
 from sabi.networks import NETWORKS, STANDARD, Application
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
@@ -35,7 +35,7 @@ from sabi.runtime.machine import processor
 from sabi.runtime.repository import environment_for_another_repository, git
 from sabi.tables import MANIFEST, read_json, read_table, write_json
 
-RECORD, PLOT = Path("metrics/bench.json"), Path(".github/bench.png")
+RECORD, PLOT = Path("metrics/bench.json"), Path("docs/results/speed.png")
 QUICK_FOLDER = Path(".dvc/tmp/bench")  # where nothing is mistaken for the record; git ignores it
 RAW, UNLABELLED = Path("data/raw"), Path("data/unlabelled")
 REPRO = ["dvc", "repro"]
@@ -344,5 +344,5 @@ def measure(wanted: list[str], quick: bool) -> None:
         write_json(record, file)
     picture.write_bytes(plot(record))
     if not quick:
-        renew("bench", table(record))
+        renew(SPEED, "bench", table(record))
     print(f"\n{table(record)}\nwritten: {file}, {picture}")

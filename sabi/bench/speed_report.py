@@ -1,4 +1,4 @@
-"""The benchmark's record (`sabi/bench/cases.py`) as Markdown for the README, and as a plot."""
+"""The benchmark's record (`sabi/bench/cases.py`) as Markdown for docs/results/speed.md, and as a plot."""
 
 import io
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Every option measured on the sample, as the README's table: `sabi survey`.
+"""Every option measured on the sample, as the tables of docs/results/survey.md: `sabi survey`.
 
 Queues the settings of `sabi/bench/survey.yaml` as DVC experiments, runs them, records
-their figures in `metrics/survey.csv`, and writes the table into the README.
+their figures in `metrics/survey.csv`, and writes the tables into the page.
 Interrupted, it goes on where it was. A setting is recorded under the lock
 of the commit's own run: where it changes, everything is run again.
 """
@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from sabi.bench.readme import README, renew
+from sabi.bench.pages import SURVEY, renew
 from sabi.review import results
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
@@ -54,7 +54,7 @@ def baseline() -> str:
     """
     changed = git("status", "--porcelain", "--untracked-files=no")
     files = [line.split(maxsplit=1)[1] for line in changed.splitlines()]
-    others = [file for file in files if file not in (str(RECORD), str(README))]
+    others = [file for file in files if file not in (str(RECORD), str(SURVEY))]
     if others:
         raise InputError(f"{others[0]}: changed but not committed; commit, then run the survey")
     lock = Path("dvc.lock")
@@ -156,7 +156,7 @@ def table(record: pd.DataFrame) -> str:
 
 
 def survey() -> None:
-    """Run what is not recorded, record it, renew the README's table.
+    """Run what is not recorded, record it, renew the page's tables.
 
     Raises `InputError`, after recording all others, for runs that failed.
     """
@@ -190,6 +190,6 @@ def survey() -> None:
                 if row["before"]:  # better of another commit than none
                     done.append(row["before"])
         write_table(pd.DataFrame(done, columns=COLUMNS), RECORD)
-        renew("survey", table(pd.DataFrame(done)))
+        renew(SURVEY, "survey", table(pd.DataFrame(done)))
     if failed:
         raise InputError(f"{len(failed)} runs failed; `dvc queue logs {failed[0]}` says why of the first")

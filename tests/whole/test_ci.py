@@ -1,4 +1,4 @@
-"""What other machines type: the workflows, the README's job for GitLab, the hooks before a commit."""
+"""What other machines type: the workflows, the pages' job for GitLab, the hooks before a commit."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ def jobs() -> list[tuple[str, dict]]:
 
 
 def gitlab_job() -> str:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(encoding="utf-8"), re.DOTALL)
     (block,) = [block for block in blocks if "make gate" in block]
     return block
 
@@ -36,9 +36,9 @@ def commands() -> str:
     return "\n".join([*typed, *yaml.safe_load(gitlab_job())["gate"]["script"]])
 
 
-def run_step(name: str, folder: Path, fails: bool = False, **environment: str) -> str:
-    """What a step of the gate's workflow prints, run in `folder` by the shell the workflow names."""
-    workflow = load(ROOT / ".github/workflows/gate.yml")
+def run_step(name: str, folder: Path, fails: bool = False, workflow: str = "gate", **environment: str) -> str:
+    """What a step of a workflow prints, run in `folder` by the shell the workflow names."""
+    workflow = load(ROOT / f".github/workflows/{workflow}.yml")
     (script,) = [s["run"] for job in workflow["jobs"].values() for s in job["steps"] if s.get("name") == name]
     file = folder.parent / "step.sh"
     file.write_text(script, encoding="utf-8")
@@ -51,7 +51,7 @@ def test_a_workflow_follows_githubs_schema(file):
     shell(f"{GITHUB} '{file}'", ROOT)
 
 
-def test_gitlabs_job_in_the_readme_follows_gitlabs_schema(tmp_path):
+def test_gitlabs_job_in_the_documentation_follows_gitlabs_schema(tmp_path):
     (tmp_path / ".gitlab-ci.yml").write_text(gitlab_job(), encoding="utf-8")
     shell(f"{GITLAB} .gitlab-ci.yml", tmp_path)
 
@@ -89,9 +89,16 @@ def test_make_forwards_to_every_command_and_the_hook_to_one():
 
 def test_every_action_is_pinned_by_its_commit():
     uses = [step["uses"] for _, job in jobs() for step in job["steps"] if "uses" in step]
-    assert uses
-    for action in uses:
-        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), action
+    lines = [line for file in WORKFLOWS for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in lines if "uses:" in line]
+    assert uses and len(lines) == len(uses)
+    for line in lines:
+        assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_an_action_has_one_version():
+    pins = {tuple(step["uses"].split("@")) for _, job in jobs() for step in job["steps"] if "uses" in step}
+    assert len({action for action, _ in pins}) == len(pins)
 
 
 def test_no_job_that_runs_the_pull_requests_code_may_write():
@@ -186,7 +193,7 @@ def test_the_summary_has_the_table_or_says_that_nothing_was_judged(tmp_path, tab
 
 
 @pytest.mark.slow
-def test_figures_are_drawn_and_the_comment_shows_them(tiny, tmp_path):
+def test_figures_of_both_revisions_are_drawn(tiny, tmp_path):
     shell(f"git clone -q '{tiny}' clone", tmp_path)
     clone = tmp_path / "clone"
     run_step("Draw the figures of both revisions", clone, BASE="HEAD")
@@ -194,27 +201,41 @@ def test_figures_are_drawn_and_the_comment_shows_them(tiny, tmp_path):
     assert [picture.name for picture in pictures] == ["Confusion_on_test.png", "Score_against_true_grade.png"]
     for picture in pictures:
         assert picture.read_bytes().startswith(b"\x89PNG")
-    assert comment_on(clone) == (
-        "| metric |\n"
-        "\n![Confusion_on_test](Confusion_on_test.png)\n"
-        "\n![Score_against_true_grade](Score_against_true_grade.png)\n"
+
+
+def test_the_comment_on_the_pull_request_is_the_table(tmp_path):
+    """`gh` needs GitHub and is a stand-in here, which prints its arguments and the comment."""
+    (tmp_path / "folder/judged").mkdir(parents=True)
+    (tmp_path / "folder/judged/gate.md").write_text("| metric |\n")
+    gh = tmp_path / "gh"
+    gh.write_text('#!/bin/sh\necho "$*"\nfor last; do :; done\ncat "$last"\n')
+    gh.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PULL_REQUEST": "7", "GITHUB_REPOSITORY": "ann/sabi"}
+    assert run_step("Comment, or renew the comment", tmp_path / "folder", **environment) == (
+        "pr comment 7 --repo ann/sabi --edit-last --create-if-none --body-file judged/gate.md\n| metric |\n"
     )
 
 
-def test_a_comment_without_figures_is_the_table(tmp_path):
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    assert comment_on(folder) == "| metric |\n"
+def test_the_weekly_run_starts_by_the_clock_and_has_a_whole_run_behind_it():
+    workflow = load(ROOT / ".github/workflows/verify.yml")
+    # YAML 1.1 reads the key `on` as true.
+    ((minute, hour, day, month, weekday),) = [entry["cron"].split() for entry in workflow[True]["schedule"]]
+    assert minute.isdecimal() and hour.isdecimal() and (day, month) == ("*", "*") and weekday.isdecimal()
+    assert "make verify" in [step.get("run") for step in workflow["jobs"]["verify"]["steps"]]
 
 
-def comment_on(folder: Path) -> str:
-    """The comment that the workflow hands to CML, which needs GitHub and is a stand-in here."""
-    (folder / "gate.md").write_text("| metric |\n")
-    cml = folder / "cml"
-    cml.write_text('#!/bin/sh\n[ "$*" = "comment update --target=pr comment.md" ] && cat comment.md\n')
-    cml.chmod(0o755)
-    path = f"{folder}:{ROOT / '.venv/bin'}:/usr/bin:/bin"
-    return run_step("Comment, or renew the comment", folder, PATH=path)
+@pytest.mark.slow
+def test_the_weekly_run_fetches_nothing_but_photographs(pipeline, tmp_path):
+    shell(f"git clone -q '{pipeline}' clone", tmp_path)
+    clone, step = tmp_path / "clone", "Fetch the photographs, if there is a remote"
+    assert run_step(step, clone, workflow="verify") == ""
+    called = tmp_path / "called"
+    called.mkdir()
+    dvc = called / "dvc"
+    dvc.write_text('#!/bin/sh\n[ "$1 $2" = "remote list" ] && echo team\necho "$*" >> log\n')
+    dvc.chmod(0o755)
+    run_step(step, clone, workflow="verify", PATH=f"{called}:/usr/bin:/bin")
+    assert (clone / "log").read_text() == "remote list\npull data/raw.dvc data/unlabelled.dvc\n"
 
 
 def hooks(folder: Path, arguments: str, fails: bool = False, **environment: str) -> str:
