@@ -119,7 +119,7 @@ def test_what_is_measured_is_written_and_parts_of_before_are_kept(repository, pa
     record = read_json(file)
     assert record["growth"] == grown and list(record["start"]["stages_seconds"]) == ["split"]
     assert record["start"]["commit"] == shell("git rev-parse --short HEAD", repository).strip()
-    assert (cases.QUICK_FOLDER / "bench.png").read_bytes().startswith(b"\x89PNG")
+    assert (cases.QUICK_FOLDER / cases.PLOT.name).read_bytes().startswith(b"\x89PNG")
     assert shell("git status --porcelain", repository) == ""
 
 

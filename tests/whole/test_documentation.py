@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shell
 
 READMES = [ROOT / "README.md", ROOT / "README.ja.md"]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -214,3 +214,7 @@ def test_the_layout_names_every_package_and_module():
     files = [file for file in (ROOT / "sabi").rglob("*.py") if file.parent.name != "settings"]
     modules = {file.stem for file in files} - {"__init__"}
     assert {name for name in modules if not re.search(rf"\b{name}\b", tree)} == set()
+
+
+def test_the_citation_follows_its_schema():
+    shell("check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff", ROOT)
