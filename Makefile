@@ -19,9 +19,10 @@ repro: $(READY) data ## Run what has changed, print the metrics and where the re
 	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
 
 .PHONY: test
-test: $(READY) ## Lint and run every test
+test: $(READY) ## Lint, check types and run every test
 	ruff check .
 	ruff format --check .
+	mypy
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: coverage

@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from sabi.runtime.determinism import check_machine
 from sabi.runtime.errors import InputError
+from sabi.runtime.machine import check_machine
 from sabi.settings.loading import load
 from sabi.settings.params import Params
-from sabi.tracking import runs as tracking
+from sabi.tracking.results import record_failure
+from sabi.tracking.store import reason
 
 
 def run(main: Callable[[Params], None]) -> None:
@@ -36,6 +37,6 @@ def run(main: Callable[[Params], None]) -> None:
 def record(error: BaseException, checked: Params | None) -> None:
     """Record in MLflow why an experiment failed; say so if that fails as well, but raise nothing."""
     try:
-        tracking.record_failure(error, checked)
+        record_failure(error, checked)
     except (Exception, KeyboardInterrupt) as trouble:
-        print(f"not recorded in MLflow: {tracking.reason(trouble)}", file=sys.stderr)
+        print(f"not recorded in MLflow: {reason(trouble)}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Reading and writing what stages hand on, the same bytes on every system."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -59,3 +60,12 @@ def write_rows(rows: dict[str, np.ndarray], partition: pd.Series, file: Path) ->
             some = slice(start, start + AT_ONCE)
             chosen = zip(partition.iloc[some], places[some], strict=True)
             stream.write(np.stack([rows[part][place] for part, place in chosen]).tobytes())
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested dictionaries, each with its dotted name: {"a": {"b": 1}} gives ("a.b", 1)."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

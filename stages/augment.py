@@ -25,7 +25,7 @@ def main(params: Params) -> None:
     manifest = read_table(MANIFEST)
     size = params.augment.size
     OUT.mkdir(parents=True, exist_ok=True)
-    measured = {}
+    measured: dict[str, dict[str, float]] = {}
     for part in PARTITIONS:
         rows = manifest[manifest.partition == part]
         shape = (1 + (params.augment.copies if part == "train" else 0), len(rows), size, size, 3)

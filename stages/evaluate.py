@@ -34,14 +34,15 @@ def main(params: Params) -> None:
         known = table.merge(true, on="path", suffixes=("", "_true"))
         validation[who] = score_errors(known[known.partition == "validation"])
         test = known[known.partition == "test"]
-        judged = [test[column].to_numpy() for column in ("grade_true", "grade", "score")]
-        metrics[who] = measure(*judged, params.labels.rating)
+        truth, grades, scores = (test[name].to_numpy() for name in ("grade_true", "grade", "score"))
+        metrics[who] = measure(truth, grades, scores, params.labels.rating)
         bounds[who] = intervals(
-            *judged,
+            truth,
+            grades,
+            scores,
             test.specimen.to_numpy(),
             params.labels.rating,
-            resamples=params.evaluate.bootstrap.resamples,
-            seed=params.evaluate.bootstrap.seed,
+            params.evaluate.bootstrap,
         )
         if who == "ensemble":
             predictions = test.rename(columns={"grade_true": "actual", "grade": "predicted"})

@@ -6,11 +6,11 @@ from sabi.models.member import MemberSpec
 from sabi.report.console import print_summary
 from sabi.report.notes import what_to_note
 from sabi.report.page import render
-from sabi.runtime.processes import beside
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, REJECTED, TRAINED, read_json
-from sabi.tracking import runs as tracking
+from sabi.tracking.results import record_result
+from sabi.tracking.trainings import embeddings_reused
 from sabi.tracking.values import comparable
 
 PAGE = Path("report.html")
@@ -21,25 +21,20 @@ def main(params: Params) -> None:
     intervals = read_json("data/evaluate/intervals.json")
     summary = read_json("data/split/summary.json")
     notes = what_to_note(params, summary)
-    with beside() as other:
-        page = other.submit(render, params, metrics, intervals, summary, notes)
-        try:
-            tracking.prepare()  # takes as long as the page
-        finally:
-            PAGE.write_text(page.result(), encoding="utf-8")
+    PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
     results += [Path("metrics/ensemble.json"), Path("metrics/members.json")]
     models = {member: MemberSpec.read(TRAINED / member) for member in params.ensemble.members}
     trained = {member: model.key for member, model in models.items()}
     compared = comparable(metrics, intervals, [model.parameters for model in models.values()])
-    added = tracking.record_result(params, results, compared, trained, [PAGE])
+    added = record_result(params, results, compared, trained, [PAGE])
     print_summary(metrics, intervals, summary)
     for note in notes:
         print(f"note: {note}")
     if summary["rejected"]:
         print(f"note: {summary['rejected']} files of data/raw were not used; {REJECTED} says why")
-    reused = tracking.embeddings_reused(trained.values())
+    reused = embeddings_reused(trained.values())
     if reused:
         print("embeddings: {} of {} reused from the store".format(*reused))
     print("recorded in MLflow" if added else "this result is in MLflow already")

@@ -14,7 +14,7 @@ from sabi.runtime.repository import repository_root
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, TRAINED, read_table, write_json, write_rows, write_table
-from sabi.tracking import runs as tracking
+from sabi.tracking.trainings import training
 from sabi.training.checkpoint import Checkpoint
 from sabi.training.key import training_key
 from sabi.training.parts import Part
@@ -30,8 +30,7 @@ def main(name: str, params: Params) -> None:
     backbone = checked(parts["train"], params)[name]
     key = training_key(backbone, params, [MANIFEST, *AUGMENTED.glob("*.npy"), AUGMENTED / "measured.csv"])
     fix_threads_for(backbone, params)
-    with tracking.training(name, params, key) as log:
-        # After MLflow's process has begun, which would else hold the checkpoint's lock, too.
+    with training(name, params, key) as log:
         checkpoint = Checkpoint(repository_root() / "checkpoints" / key)
         trained = train(backbone, parts, params, checkpoint, log.step)
         log.seconds_before = checkpoint.seconds_before

@@ -21,7 +21,7 @@ RECORDS = {"sabi/tracking"}
 UNLISTED = {
     "sabi/networks.py",
     "sabi/runtime/errors.py",
-    "sabi/runtime/imports.py",
+    "sabi/runtime/machine.py",
     "sabi/runtime/repository.py",
     "sabi/settings",
     "sabi/stage.py",
@@ -91,7 +91,7 @@ def test_trainings_depend_on_the_same_code():
 def test_embeddings_are_stored_under_all_code_that_computes_them():
     """The network's own entry and the parameters are hashed by value."""
     unlisted = {"sabi/networks.py", "sabi/settings"}
-    unlisted |= {f"sabi/runtime/{name}.py" for name in ("errors", "fingerprint", "imports", "repository")}
+    unlisted |= {f"sabi/runtime/{name}.py" for name in ("errors", "fingerprint", "repository")}
     needed = imported(ROOT / "sabi/backbones/embedder.py", unlisted)
     assert {file for file in needed if not covered(file, set(CODE))} == set()
 

@@ -157,3 +157,17 @@ def test_what_grades_imports_nothing_of_training(room):
             reached.add(name)
             left += edges[name]
     assert {name for name in reached if name.startswith(("sabi.training.", "sabi.tracking."))} == set()
+
+
+def test_data_flows_one_way():
+    """Nothing imports what comes after it, from photographs to the report."""
+    row = ["photographs", "backbones", "models", "training", "grading", "evaluation", "report"]
+    place = {f"sabi.{room}": number for number, room in enumerate(row)}
+    room = {name: name.rpartition(".")[0] for name in graph()}
+    backwards = [
+        (name, imported)
+        for name, all_imported in graph().items()
+        for imported in all_imported
+        if place.get(room[name], len(row)) < place.get(room[imported], -1)
+    ]
+    assert backwards == []

@@ -28,3 +28,8 @@ def test_embeddings_are_written_in_the_manifests_order_as_numpy_would(file, part
     expected = io.BytesIO()
     np.save(expected, whole)
     assert file.read_bytes() == expected.getvalue()
+
+
+def test_nested_values_have_dotted_names():
+    nested = {"a": {"b": 1, "c": {"d": [2]}}, "e": None, "f": {}}
+    assert list(tables.flat(nested)) == [("a.b", 1), ("a.c.d", [2]), ("e", None)]

@@ -64,8 +64,8 @@ def load(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
 
     concrete = forward.get_concrete_function(tf.TensorSpec(shape, tf.float32))
 
-    def run(rows: np.ndarray) -> np.ndarray:
+    def run(rows: np.ndarray, _variables: list[Any] = variables) -> np.ndarray:
+        # The graph knows the variables' handles alone: they live as long as this function.
         return concrete(tf.constant(rows)).numpy()
 
-    run.variables = variables  # the graph knows their handles alone
     return run

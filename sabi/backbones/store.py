@@ -216,8 +216,8 @@ def cached(
     same bits whatever comes with it; they are kept every few `batch`es.
     `label` shows a progress bar.
     """
-    digests = [hashlib.sha256(np.ascontiguousarray(photograph)).digest() for photograph in pixels]
-    embeddings: np.ndarray | None = None
+    digests = [hashlib.sha256(photograph.tobytes()).digest() for photograph in pixels]
+    embeddings = np.empty((len(digests), 0), np.float32)  # until the first tells their length
     missing: dict[bytes, list[int]] = {}
     for start in range(0, len(digests), LOOKUPS):
         block = digests[start : start + LOOKUPS]
@@ -226,7 +226,7 @@ def cached(
                 missing.setdefault(digests[i], []).append(i)
                 continue
             embedding = np.frombuffer(content, "<f4")
-            if embeddings is None:
+            if not embeddings.shape[1]:
                 embeddings = np.empty((len(digests), len(embedding)), np.float32)
             embeddings[i] = embedding
     reused = len(digests) - sum(map(len, missing.values()))
@@ -236,7 +236,7 @@ def cached(
             chunk = lacking[start : start + BATCHES * batch]
             computed = compute(pixels[[missing[digest][0] for digest in chunk]], None)
             store.put(recipe, chunk, computed.astype("<f4", copy=False))
-            if embeddings is None:
+            if not embeddings.shape[1]:
                 embeddings = np.empty((len(digests), computed.shape[1]), np.float32)
             for digest, embedding in zip(chunk, computed, strict=True):
                 embeddings[missing[digest]] = embedding

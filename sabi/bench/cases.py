@@ -31,9 +31,9 @@ from sabi.networks import NETWORKS, STANDARD, Application
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
 from sabi.runtime.determinism import PINNED
 from sabi.runtime.errors import InputError
+from sabi.runtime.machine import processor
 from sabi.runtime.repository import environment_for_another_repository, git
 from sabi.tables import MANIFEST, read_json, read_table, write_json
-from sabi.tracking.runs import processor
 
 RECORD, PLOT = Path("metrics/bench.json"), Path("docs/results/speed.png")
 QUICK_FOLDER = Path(".dvc/tmp/bench")  # where nothing is mistaken for the record; git ignores it

@@ -107,7 +107,7 @@ def plot(record: dict[str, Any]) -> bytes:
         "throughput": _draw_throughput,
     }
     shown = [part for part in pictures if part in record]
-    with plt.rc_context(STYLE):
+    with plt.rc_context(STYLE):  # type: ignore[arg-type]  # its stub wants every key as a literal
         figure, panels = plt.subplots(
             1,
             max(len(shown), 1),

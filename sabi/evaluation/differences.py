@@ -53,7 +53,7 @@ def differences(
     # First the photographs as they are, then the resamples.
     times = np.vstack([np.ones(len(new)), times])
     measured = [
-        weighted(times, *(table[column].to_numpy() for column in ("actual", "predicted", "score")), rating)
+        weighted(times, table.actual.to_numpy(), table.predicted.to_numpy(), table.score.to_numpy(), rating)
         for table in (base, new)
     ]
     result = {}
@@ -72,7 +72,7 @@ def verdict(difference: Difference, better: str, photographs: int, specimens: in
     fewer specimens than `FEWEST` a bootstrap tells nothing.
     """
     low, high = difference.low, difference.high
-    if low is None or difference.value is None:
+    if low is None or high is None or difference.value is None:
         return "does not exist"
     if low == high == difference.value == 0:
         return "no difference"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sabi.grades import Grades
+from sabi.settings.evaluate import Bootstrap
 
 # Those that are one number; recall is one a grade.
 METRICS = (
@@ -48,9 +49,7 @@ def intervals(
     scores: np.ndarray,
     specimens: np.ndarray,
     rating: Grades,
-    *,
-    resamples: int,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> dict[str, list[float | None]]:
     """95 % percentile bootstrap intervals `[low, high]` of all metrics.
 
@@ -58,7 +57,7 @@ def intervals(
     Hinkley, 1997, section 3.8), because photographs of one piece of steel are
     not independent. Resamples in which a metric does not exist are left out.
     """
-    times = resampled(specimens, resamples, seed)
+    times = resampled(specimens, bootstrap.resamples, bootstrap.seed)
     return {name: interval(value) for name, value in weighted(times, truth, grades, scores, rating).items()}
 
 

@@ -7,8 +7,6 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
-from sabi.runtime.imports import without
-from sabi.runtime.processes import beside
 from sabi.settings.evaluate import Projection
 
 COMPONENTS = 50
@@ -22,20 +20,19 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     principal components. Of more than `params.photographs` rows an even
     choice is shown; `row` tells which.
     """
-    with beside() as other:
-        loaded = other.submit(_load_umap)  # takes longer than finding the components
-        from sklearn.decomposition import PCA
-        from sklearn.manifold import TSNE
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
 
-        count = len(embeddings[0])
-        chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
-        joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
-        components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
-        umap = other.submit(_umap, components, params.seed)
-        perplexity = min(30, (len(chosen) - 1) / 3)
-        tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components)
-        loaded.result()
-        planes = {"pca": components[:, :2], "tsne": tsne, "umap": umap.result()}
+    count = len(embeddings[0])
+    chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
+    joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
+    components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
+    perplexity = min(30, (len(chosen) - 1) / 3)
+    planes = {
+        "pca": components[:, :2],
+        "tsne": TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components),
+        "umap": _umap(components, params.seed),
+    }
     columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
     return pd.DataFrame({"row": chosen, **columns})
 
@@ -49,18 +46,13 @@ def _standardised(member: np.ndarray) -> np.ndarray:
 
 def _umap(components: np.ndarray, seed: int) -> np.ndarray:
     neighbours = min(15, len(components) - 1)
-    from umap import UMAP
-
     with warnings.catch_warnings(action="ignore"):
+        # Loads TensorFlow, too, for a part of UMAP's that is not used here.
+        from umap import UMAP
+
+        _keep_compiled()
         # A seed makes UMAP run on one thread, in one order.
         return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
-
-
-def _load_umap() -> None:
-    with without("tensorflow"), warnings.catch_warnings(action="ignore"):
-        import umap  # noqa: F401
-
-    _keep_compiled()
 
 
 def _keep_compiled() -> None:

@@ -91,7 +91,7 @@ def _cheapest_cuts(price: list[list[int]], detour: list[list[float]]) -> list[in
     """
     places = range(len(price[0]))
     # best[i]: the least (price, detour) with the first i levels given grades 0..k, and the cuts made.
-    best = [(price[0][i], 0.0, ()) for i in places]
+    best: list[tuple[int, float, tuple[int, ...]]] = [(price[0][i], 0.0, ()) for i in places]
     for k in range(len(price) - 1):
         reach = None
         following = []

@@ -104,8 +104,9 @@ def build(spec: HeadSpec, weights: Weights | None = None) -> "keras.Sequential":
     head = keras.Sequential(layers, name="head")
     # Until now the standardisation has no numbers; 0 and 1 let it be called.
     standardise(head, np.zeros(spec.features), np.ones(spec.features))
-    for name, variable in _variables(head).items() if weights else ():
-        variable.assign(weights[name])
+    if weights is not None:
+        for name, variable in _variables(head).items():
+            variable.assign(weights[name])
     head.layers[0].finalize_state()
     return head
 

@@ -51,7 +51,7 @@ def augmented(
         draw = partial(uniform, "augment", params.seed, copy, digest)
         altered, aim = _altered(pixels[row], draw, params), float(scores[row])
         for mix in _happening({"mixup": _mixed}, draw, params):
-            altered, aim = mix(altered, aim, pixels, scores, row)
+            altered, aim = mix(altered, aim, (pixels, scores), row)
         # The only rounding: until here light may leave 0..255 and come back.
         copies[place] = np.rint(altered).clip(0, 255)
         aims[place] = aim
@@ -247,9 +247,15 @@ OTHER: dict[str, Callable[..., np.ndarray]] = {
 
 
 def _mixed(
-    altered: np.ndarray, aim: float, pixels: np.ndarray, scores: np.ndarray, row: int, chance: Any, draw: Draw
+    altered: np.ndarray,
+    aim: float,
+    partners: tuple[np.ndarray, np.ndarray],
+    row: int,
+    chance: Any,
+    draw: Draw,
 ) -> tuple[np.ndarray, float]:
     """Mixup (Zhang et al., ICLR 2018), the share drawn uniformly; the partner is another, not altered."""
+    pixels, scores = partners
     share = chance.strength * draw("share")
     partner = (row + 1 + int(draw("partner") * (len(pixels) - 1))) % len(pixels)
     return (1 - share) * altered + share * pixels[partner], (1 - share) * aim + share * float(scores[partner])

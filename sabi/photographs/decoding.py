@@ -45,8 +45,9 @@ def decode(photograph: Path | bytes, *, min_side: int = 1, max_megapixels: float
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(source, formats=("JPEG", "PNG")) as image:
             check_size(image, min_side, max_megapixels)
-            if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
-                raise Unusable(f"animated ({image.n_frames} frames); save one frame as a PNG or JPEG")
+            frames = getattr(image, "n_frames", 1)
+            if image.format == "PNG" and frames > 1:
+                raise Unusable(f"animated ({frames} frames); save one frame as a PNG or JPEG")
             image.load()
             return _rgb(ImageOps.exif_transpose(image))
     except (Unusable, MemoryError):
@@ -132,6 +133,7 @@ def prepared(image: Image.Image, size: int, mm_per_pixel: float | None, target: 
     if target is not None:
         width, height = image.size
         check_coverage(width, height, mm_per_pixel, size, target)
+        assert mm_per_pixel is not None  # as was checked
         side = min(size * target / mm_per_pixel, width, height)  # never over a border by rounding
         left, top = (width - side) / 2, (height - side) / 2
         # Resizing a part gives the same pixels as cutting it out of the whole, resized; and is faster.

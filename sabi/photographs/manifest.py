@@ -36,8 +36,8 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
             labelled.pop(path, None)
 
     def look(path: str) -> Decoded | Unusable:
-        limits = {"min_side": params.split.min_side, "max_megapixels": params.split.max_megapixels}
-        return examine(folder / path, **limits)
+        chosen = params.split
+        return examine(folder / path, min_side=chosen.min_side, max_megapixels=chosen.max_megapixels)
 
     accepted: dict[str, Decoded] = {}
     for path, result in zip(labelled, map_threads(look, labelled, "split"), strict=True):
@@ -47,8 +47,8 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
             accepted[path] = result
 
     # Before any other reason: a photograph that was graded twice is doubtful even if one copy is unusable.
-    for path, reason in _repeated(accepted, labelled).items():
-        rejected[path] = reason
+    for path, repeated in _repeated(accepted, labelled).items():
+        rejected[path] = repeated
         del accepted[path]
 
     rows, unnamed = [], 0

@@ -39,8 +39,8 @@ def draw(state: float, rng: np.random.Generator, height: int, width: int, mm: fl
     slope = np.tanh(0.9 * (right * np.cos(light) + down * np.sin(light)))
     brightness = np.exp(0.9 * tone + 0.34 * slope)[..., None]
 
-    colour = [np.interp(state, [1, 2, 3, 4, 5], channel) for channel in COLOUR.T]
-    colour = np.array(colour) * rng.uniform(0.85, 1.15) * rng.normal(1, 0.03, 3)
+    of_state = [np.interp(state, [1, 2, 3, 4, 5], channel) for channel in COLOUR.T]
+    colour = np.array(of_state) * rng.uniform(0.85, 1.15) * rng.normal(1, 0.03, 3)
     fresh = 0.22 * np.clip(0.5 + 1.6 * tone, 0, 1)[..., None]
     surface = (colour * (1 - fresh) + FRESH_RUST * fresh) * brightness
     # Sound steel is not yet covered everywhere.
@@ -55,7 +55,9 @@ def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float
     return noise / noise.std()
 
 
-def _cells(rng: np.random.Generator, shape: tuple[int, int], pitch: float):
+def _cells(
+    rng: np.random.Generator, shape: tuple[int, int], pitch: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A ragged Voronoi tiling with cells about `pitch` pixels wide.
 
     Returns the distances to the nearest and second nearest centre
@@ -65,7 +67,7 @@ def _cells(rng: np.random.Generator, shape: tuple[int, int], pitch: float):
     count = int((height + 4 * pitch) * (width + 4 * pitch) / pitch**2)
     centres = rng.uniform(-2 * pitch, np.array(shape) + 2 * pitch, (count, 2))
     ragged = [0.08 * pitch * _smooth_noise(rng, shape, pitch / 6) for _ in range(2)]
-    pixels = np.stack(np.mgrid[:height, :width] + np.array(ragged), -1)
+    pixels = np.stack([*(np.mgrid[:height, :width] + np.array(ragged))], -1)
     distance, index = cKDTree(centres).query(pixels, k=2)
     return distance, index[..., 0], centres
 
@@ -99,7 +101,7 @@ def _scales(state, rng, shape, mm):
         return 0.0, 0.0
     pitch = np.interp(state, [1, 2, 3], [18, 11, 5.5]) / mm
     distance, nearest, centres = _cells(rng, shape, pitch)
-    offset = np.stack(np.mgrid[: shape[0], : shape[1]], -1) - centres[nearest]
+    offset = np.stack([*np.mgrid[: shape[0], : shape[1]]], -1) - centres[nearest]
     tilt = (offset * rng.normal(0, 0.1, (len(centres), 2))[nearest]).sum(-1)
     lift = rng.uniform(0, 1, len(centres))[nearest]
     inside = np.clip((distance[..., 1] - distance[..., 0]) / (0.12 * pitch), 0, 1)

@@ -37,7 +37,7 @@ def grade_colours(count: int) -> list[str]:
 
 def _png(draw: Callable, width: float, height: float, panels: int = 1) -> bytes:
     """What `draw` draws on the axes of so many panels, side by side over one scale."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]  # its stub wants every key as a literal
         figure, axes = plt.subplots(
             1, panels, sharey=True, squeeze=False, figsize=(width, height), layout="constrained"
         )

@@ -18,8 +18,7 @@ from sabi.report import figures
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
 from sabi.settings.params import Params
-from sabi.tables import MANIFEST, REJECTED, TRAINED, read_json, read_table
-from sabi.tracking.runs import flat
+from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_json, read_table
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 COPIES = Path("data/augment/copies.png")

@@ -23,8 +23,7 @@ from sabi.report.figures import interval_plot
 from sabi.review import results
 from sabi.review.results import Result, seconds_of, truth_grades_scores
 from sabi.runtime.errors import InputError
-from sabi.tables import write_table
-from sabi.tracking.runs import flat
+from sabi.tables import flat, write_table
 
 SHOWN = {"accuracy": "higher", "kappa": "higher", "mae": "lower", "sensitivity": "higher"}
 TITLES = {"accuracy": "accuracy", "kappa": "kappa", "mae": "MAE, grades", "sensitivity": "sensitivity"}

@@ -14,7 +14,7 @@ import yaml
 from sabi.grades import Grades
 from sabi.runtime.errors import InputError
 from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, read_table
-from sabi.tracking.runs import training_seconds
+from sabi.tracking.trainings import training_seconds
 
 if TYPE_CHECKING:
     from dvc.api import DVCFileSystem

@@ -10,13 +10,8 @@ the same bits for any.
 """
 
 import os
-import platform
 import sys
 import warnings
-from pathlib import Path
-
-from sabi.runtime.errors import InputError
-from sabi.runtime.imports import without
 
 # Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
 # take AVX-512 paths and round differently.
@@ -64,27 +59,6 @@ def pin_environment() -> None:
     os.environ.update(PINNED)
 
 
-def check_machine() -> None:
-    """Raise `InputError` on a machine that cannot give the same bits, or is not set up to run anything."""
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
-    if platform.machine() != "x86_64" or not {"avx2", "fma"} <= set(flags):
-        raise InputError(
-            f"this {platform.machine()} processor lacks AVX2 or FMA; "
-            "the same bits need Linux on an x86-64 processor that has both"
-        )
-    if sys.getfilesystemencoding() != "utf-8":
-        raise InputError(
-            f"the locale's file names are {sys.getfilesystemencoding()}, not UTF-8; "
-            "run `export PYTHONUTF8=1` first"
-        )
-    if not WISHED_THREADS.isdecimal():
-        raise InputError(
-            f"TF_NUM_INTRAOP_THREADS = {WISHED_THREADS!r}: not a number of threads; "
-            "set one, or unset it for one a core"
-        )
-
-
 def fix_threads(count: int) -> None:
     """Let TensorFlow use `count` threads whatever the machine has; to be called before it loads.
 
@@ -101,8 +75,7 @@ def pin_tensorflow() -> None:
     processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
     the processor's approximate instructions: other models, other last bits.
     """
-    with without("matplotlib", "sklearn"):
-        import keras  # noqa: F401
+    import keras  # noqa: F401
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()

@@ -131,38 +131,12 @@ def rate(plan: Plan, epoch: int, curve: Curve) -> float:
     return start
 
 
-def _optimiser(params: Train) -> Any:
+def _optimiser(params: Train) -> "keras.optimizers.Optimizer":
     import keras
-    import tensorflow as tf
-
-    class Fused:
-        """Adam's step as one operation: Keras's dozen go through memory a dozen times."""
-
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            place = self._get_variable_index(variable)
-            step = tf.cast(self.iterations + 1, tf.float32)
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=self._momentums[place].value.handle,
-                v=self._velocities[place].value.handle,
-                beta1_power=tf.pow(self.beta_1, step),
-                beta2_power=tf.pow(self.beta_2, step),
-                lr=tf.cast(learning_rate, tf.float32),
-                beta1=self.beta_1,
-                beta2=self.beta_2,
-                epsilon=self.epsilon,
-                grad=gradient,
-            )
-
-    class Adam(Fused, keras.optimizers.Adam):
-        pass
-
-    class AdamW(Fused, keras.optimizers.AdamW):
-        pass
 
     return {
-        "adam": Adam,
-        "adamw": AdamW,
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
         "sgd": partial(keras.optimizers.SGD, momentum=0.9),
         "rmsprop": keras.optimizers.RMSprop,
     }[params.optimizer]()
@@ -260,14 +234,14 @@ def _point(trained: tuple[float, float], validated: tuple[float, float]) -> dict
     }
 
 
-def _seed_dropout(model: Any, seed: int, epoch: int) -> None:
+def _seed_dropout(model: "keras.Model", seed: int, epoch: int) -> None:
     """Set every layer's own random state from the seed, its place and the epoch."""
     for place, generator in enumerate(_generators(model)):
         start = int(uniform("dropout", seed, place, epoch) * 2**32)
         generator.state.assign(np.array([start, 0], np.uint32))
 
 
-def _generators(model: Any) -> Iterator[Any]:
+def _generators(model: "keras.Model") -> Iterator["keras.random.SeedGenerator"]:
     """The random generators of all layers, nested ones too."""
     for layer in model.layers:
         if hasattr(layer, "layers"):

@@ -63,7 +63,8 @@ def fit_ridge(
     def standardised(some: np.ndarray) -> np.ndarray:
         return (some - mean) / deviation
 
-    rows, others, ready, axes = embeddings, validation[0], standardised, None
+    ready: Callable[[np.ndarray], np.ndarray] = standardised
+    rows, others, axes = embeddings, validation[0], None
     if len(embeddings) < embeddings.shape[1]:
         # The solution lies in the span of the rows: in axes of their own each fit has as many
         # unknowns as there are photographs, not features, and gives the same answer.

@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, mean_ab
 
 from sabi.evaluation.metrics import confusion, intervals, measure
 from sabi.grades import Grades
+from sabi.settings.evaluate import Bootstrap
 
 FIVE = Grades(tuple("12345"), worst_sound=3)
 
@@ -128,7 +129,7 @@ def test_a_confusion_matrix_counts_weights_by_truth_and_grade(case):
 def test_values_and_intervals_are_plain_json(case):
     rating, rows = case
     truth, grades, scores = columns(rows)
-    bounds = intervals(truth, grades, scores, np.arange(len(rows)), rating, resamples=100, seed=1)
+    bounds = intervals(truth, grades, scores, np.arange(len(rows)), rating, Bootstrap(resamples=100, seed=1))
     for values in (measure(truth, grades, scores, rating), bounds):
         assert json.loads(json.dumps(values, allow_nan=False)) == values
 
@@ -139,7 +140,7 @@ def test_low_is_not_over_high_and_only_what_exists_in_no_resample_is_none(case, 
     rating, rows = case
     specimens = data.draw(st.lists(st.sampled_from("abc"), min_size=len(rows), max_size=len(rows)))
     truth, grades, scores = columns(rows)
-    bounds = intervals(truth, grades, scores, np.array(specimens), rating, resamples=100, seed=3)
+    bounds = intervals(truth, grades, scores, np.array(specimens), rating, Bootstrap(resamples=100, seed=3))
     assert list(bounds) == list(flat(measure(truth, grades, scores, rating)))
     for low, high in bounds.values():
         assert (low is None) == (high is None)
@@ -150,7 +151,7 @@ def test_low_is_not_over_high_and_only_what_exists_in_no_resample_is_none(case, 
 
 def test_intervals_are_the_same_for_a_seed_and_others_for_another():
     data = simulated(60, per_specimen=2)
-    first, again, other = (intervals(*data, FIVE, resamples=200, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (intervals(*data, FIVE, Bootstrap(resamples=200, seed=seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -158,7 +159,7 @@ def test_intervals_are_the_same_for_a_seed_and_others_for_another():
 def test_intervals_contain_the_point_value_and_are_no_points():
     data = simulated(200, per_specimen=2)
     point = flat(measure(*data[:3], FIVE))
-    for name, (low, high) in intervals(*data, FIVE, resamples=1000, seed=4).items():
+    for name, (low, high) in intervals(*data, FIVE, Bootstrap(resamples=1000, seed=4)).items():
         assert low <= point[name] <= high, name
         assert low < high, name
 
@@ -174,7 +175,9 @@ def test_a_resample_is_its_specimens_photographs_literally_repeated():
     seen = []
     for seed in range(60):
         # The 2.5th and 97.5th percentiles of a single resample are its value.
-        bounds = intervals(truth, grades, scores, specimens, FIVE, resamples=1, seed=seed)
+        bounds = intervals(
+            truth, grades, scores, specimens, FIVE, Bootstrap.model_construct(resamples=1, seed=seed)
+        )
         matching = [
             number
             for number, values in enumerate(possible)
@@ -189,7 +192,9 @@ def test_a_resample_is_its_specimens_photographs_literally_repeated():
 @pytest.mark.parametrize("copies", [2, 7])
 def test_copies_of_a_specimens_photograph_do_not_narrow_the_intervals(copies):
     data = simulated(40, per_specimen=1)
-    once = intervals(*data, FIVE, resamples=300, seed=8)
-    repeated = intervals(*(np.repeat(column, copies) for column in data), FIVE, resamples=300, seed=8)
+    once = intervals(*data, FIVE, Bootstrap(resamples=300, seed=8))
+    repeated = intervals(
+        *(np.repeat(column, copies) for column in data), FIVE, Bootstrap(resamples=300, seed=8)
+    )
     for name, bounds in once.items():
         assert repeated[name] == pytest.approx(bounds, abs=SIX_DECIMALS)

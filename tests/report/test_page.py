@@ -16,6 +16,7 @@ from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
 from sabi.report import page
 from sabi.report.notes import what_to_note
+from sabi.settings.evaluate import Bootstrap
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, read_table, write_json, write_table
@@ -126,7 +127,9 @@ def rendered(folder: Path, monkeypatch, notes=()) -> str:
     judged = read_table("metrics/predictions.csv")
     columns = [judged[name].to_numpy() for name in ("actual", "predicted", "score")]
     metrics = measure(*columns, chosen.labels.rating)
-    bounds = intervals(*columns, np.arange(len(judged)), chosen.labels.rating, resamples=100, seed=1)
+    bounds = intervals(
+        *columns, np.arange(len(judged)), chosen.labels.rating, Bootstrap(resamples=100, seed=1)
+    )
     both = dict.fromkeys(("ensemble", "densenet"), metrics)
     return page.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
 

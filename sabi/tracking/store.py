@@ -1,0 +1,148 @@
+"""MLflow's store, and what all runs in it have in common.
+
+The store is `mlflow.db` in the repository's root, found from any working
+directory and from DVC's queued experiments, which run in a copy elsewhere;
+`MLFLOW_TRACKING_URI` overrides it. Nothing recorded here is an output of a
+stage, so times, host and versions have their place.
+"""
+
+import fcntl
+import logging
+import os
+import platform
+import sqlite3
+import subprocess
+import time
+import traceback
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from sabi.runtime.determinism import THREADS
+from sabi.runtime.errors import InputError
+from sabi.runtime.machine import process_mark, processor
+from sabi.runtime.repository import repository_root
+from sabi.tables import flat
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "sabi"
+KIND, ERROR, NAME = "sabi.kind", "sabi.error", "dvc.experiment"
+HOST, PROCESS = "sabi.host", "sabi.process"  # that a run was made in
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "mlflow")
+
+
+def open_store() -> tuple["MlflowClient", str]:
+    """MLflow's client and the id of the experiment, both made if need be; loads MLflow.
+
+    Raises `InputError` if the store cannot be used.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    # Importing MLflow sets the levels, so it comes first.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    root = repository_root()
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+    # Two processes that make a fresh database, or the experiment, at once both fail.
+    with (root / "mlflow.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            if uri.startswith("sqlite:///"):
+                # MLflow would try for minutes to open what cannot be opened.
+                sqlite3.connect(uri.removeprefix("sqlite:///")).execute("pragma schema_version")
+            client = MlflowClient(tracking_uri=uri)
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+            if experiment:
+                if experiment.lifecycle_stage == "deleted":  # in MLflow's page: takes no runs until restored
+                    client.restore_experiment(experiment.experiment_id)
+                return client, experiment.experiment_id
+            # Artifacts do not follow a local database by themselves; a server decides on its own.
+            place = None if uri.startswith("http") else (root / "mlartifacts").as_uri()
+            return client, client.create_experiment(EXPERIMENT, artifact_location=place)
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+            raise InputError(
+                f"MLflow's store {uri} cannot be used ({' '.join(str(error).split())[:200]}); "
+                "start its server, or set or unset MLFLOW_TRACKING_URI"
+            ) from None
+
+
+def close_abandoned(client: "MlflowClient", experiment: str) -> None:
+    """Runs that are open although their process on this machine was killed become KILLED."""
+    left = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{platform.node()}'"
+    for run in client.search_runs([experiment], left):
+        mark = run.data.tags[PROCESS]
+        if process_mark(int(mark.split()[0])) != mark:
+            set_tag(client, run.info.run_id, ERROR, "its process was killed; noticed by a later run")
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def reason(error: BaseException) -> str:
+    """What is wrong with the input, or the error as below a traceback; 500 characters at most."""
+    text = str(error) if isinstance(error, InputError) else "".join(traceback.format_exception_only(error))
+    return text.strip()[:500]
+
+
+def status_of(error: BaseException) -> str:
+    """The status of a run that `error` ended."""
+    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+
+
+# In batches: every call is a transaction of the store's, for which experiments at once queue.
+
+
+def log_params(client: "MlflowClient", run_id: str, chosen: dict[str, Any]) -> None:
+    """Record nested settings under dotted names."""
+    from mlflow.entities import Param
+
+    every = [Param(name, str(value)) for name, value in flat(chosen)]
+    for start in range(0, len(every), 100):  # the most that MLflow takes at once
+        client.log_batch(run_id, params=every[start : start + 100])
+
+
+def log_metrics(client: "MlflowClient", run_id: str, values: dict[str, float], step: int, time: int) -> None:
+    """Record values of a step; `time` as of `now`."""
+    from mlflow.entities import Metric
+
+    client.log_batch(run_id, metrics=[Metric(name, value, time, step) for name, value in values.items()])
+
+
+def now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return time.time_ns() // 1_000_000
+
+
+def set_tag(client: "MlflowClient", run_id: str, name: str, value: str) -> None:
+    """Set a tag; unlike MLflow's `set_tag` also while another process sets the same."""
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(name, value)])
+
+
+def circumstances() -> dict[str, str]:
+    """Where and with what a run is made: commit, DVC experiment, versions, threads, machine, process."""
+
+    def git(*arguments: str) -> str:
+        # Without locks, which another experiment's git would stumble over.
+        command = ["git", "--no-optional-locks", *arguments]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+    tags = {
+        "mlflow.source.git.commit": git("rev-parse", "HEAD"),
+        "git.uncommitted": str(bool(git("status", "--porcelain", "--untracked-files=no"))),
+        "threads": str(THREADS),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        HOST: platform.node(),
+        PROCESS: str(process_mark(os.getpid())),
+        "processor": processor(),
+        **{f"version.{package}": version(package) for package in PACKAGES},
+    }
+    if "DVC_EXP_NAME" in os.environ:
+        tags[NAME] = os.environ["DVC_EXP_NAME"]
+        tags["dvc.baseline"] = os.environ["DVC_EXP_BASELINE_REV"]
+    return tags
