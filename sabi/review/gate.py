@@ -32,7 +32,7 @@ def gate(base: str) -> int:
 def judgement(base: str) -> tuple[int, str]:
     """The exit status and why, as Markdown; that nothing can be compared is a judgement, too."""
     # Not above: a module that cannot be loaded is no broken rule either.
-    from sabi.review.judging import judge
+    from sabi.review.gate_rules import judge
 
     try:
         return judge(base)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sabi.evaluation.differences import Difference, verdict
 from sabi.evaluation.metrics import METRICS, measure
 from sabi.grades import Grades
-from sabi.review import gate, judging
+from sabi.review import gate, gate_rules
 from sabi.review.results import Result
 from sabi.runtime.errors import InputError
 from sabi.settings.evaluate import Bootstrap
@@ -325,7 +325,7 @@ def test_rules_that_a_change_loosens_for_itself_are_named(repository, capsys):
 
 
 def test_a_base_without_rules_is_no_reason_to_be_silent_about_them(recorded):
-    (first, *others) = judging.rule_changes({"evaluate": PARAMS["evaluate"]}, PARAMS)
+    (first, *others) = gate_rules.rule_changes({"evaluate": PARAMS["evaluate"]}, PARAMS)
     assert first.startswith("gate.test_photographs is same, was None") and len(others) == 8
 
 
@@ -372,13 +372,13 @@ def test_nothing_but_a_broken_rule_ends_with_1(repository, monkeypatch, capsys, 
         raise error
 
     (repository / "gate.md").write_text("**Passes:** of before")
-    monkeypatch.setattr(judging, "judge", fails)
+    monkeypatch.setattr(gate_rules, "judge", fails)
     assert gate.gate("main") == 2 and type(error).__name__ in capsys.readouterr().err
     assert not (repository / "gate.md").exists()
 
 
 def test_neither_does_a_module_that_cannot_be_loaded(repository, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sabi.review.judging", None)
+    monkeypatch.setitem(sys.modules, "sabi.review.gate_rules", None)
     assert gate.gate("main") == 2
 
 
@@ -416,7 +416,7 @@ def difference(values: list[float]) -> Difference:
 def test_a_change_that_breaks_no_grade_never_fails_for_accuracy(table):
     actual, old, other = (np.array(column) for column in zip(*table, strict=True))
     new = np.where(old == actual, old, other)
-    _, text = judging.compared(result("a", actual, old), result("b", actual, new), SETTINGS, "main")
+    _, text = gate_rules.compared(result("a", actual, old), result("b", actual, new), SETTINGS, "main")
     assert rows(text)["accuracy"][5] == "kept"
 
 
@@ -425,7 +425,7 @@ def test_a_change_that_breaks_no_grade_never_fails_for_accuracy(table):
 def test_a_rule_is_not_broken_both_ways(table):
     actual, old, new = (np.array(column) for column in zip(*table, strict=True))
     old, new = result("a", actual, old), result("b", actual, new)
-    there, back = (rows(judging.compared(*pair, SETTINGS, "main")[1]) for pair in ((old, new), (new, old)))
+    there, back = (rows(gate_rules.compared(*pair, SETTINGS, "main")[1]) for pair in ((old, new), (new, old)))
     assert set(there) == set(METRICS)
     for name in there:
         assert (there[name][0], there[name][1]) == (back[name][1], back[name][0])
@@ -440,7 +440,7 @@ def test_a_looser_rule_keeps_what_a_stricter_one_kept(values, rule, more):
     found = difference(values)
 
     def broken(rule: Rule) -> bool:
-        return judging.outcome(found, rule, verdict(found, rule.better, 9, 40)) == judging.FAILS
+        return gate_rules.outcome(found, rule, verdict(found, rule.better, 9, 40)) == gate_rules.FAILS
 
     looser = rule.model_copy(update={"tolerated": rule.tolerated + more})
     proven = rule.model_copy(update={"significant": True})
@@ -448,22 +448,22 @@ def test_a_looser_rule_keeps_what_a_stricter_one_kept(values, rule, more):
     mirrored = Difference(0.0, -found.value, -found.value, -found.high, -found.low)
     other = rule.model_copy(update={"better": {"higher": "lower", "lower": "higher"}[rule.better]})
     assert broken(rule) == (
-        judging.outcome(mirrored, other, verdict(mirrored, other.better, 9, 40)) == judging.FAILS
+        gate_rules.outcome(mirrored, other, verdict(mirrored, other.better, 9, 40)) == gate_rules.FAILS
     )
 
 
 def test_a_drop_of_just_what_is_tolerated_is_kept():
     rule = Rule(better="higher", tolerated=0.05, significant=False)
-    for drop, expected in ((0.05, judging.PASSES), (0.050001, judging.FAILS)):
+    for drop, expected in ((0.05, gate_rules.PASSES), (0.050001, gate_rules.FAILS)):
         found = Difference(0.9, 0.9 - drop, -drop, -0.1, 0.1)
-        assert judging.outcome(found, rule, verdict(found, "higher", 9, 40)) == expected
+        assert gate_rules.outcome(found, rule, verdict(found, "higher", 9, 40)) == expected
 
 
 def test_a_result_whose_lock_cannot_be_read_is_refused(repository):
     (repository / "dvc.lock").write_text("<<<<<<< main\n")
     commit(repository, "half a merge")
     with pytest.raises(InputError, match=r"^HEAD: dvc\.lock does not belong"):
-        judging.checked(shell("git rev-parse HEAD", repository).strip(), "HEAD")
+        gate_rules.checked(shell("git rev-parse HEAD", repository).strip(), "HEAD")
 
 
 def test_what_the_repository_holds_is_what_was_drawn(recorded):
