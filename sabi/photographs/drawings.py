@@ -107,7 +107,11 @@ def _draw_all(folder: Path, tasks: list[tuple[str, float, list[int]]]) -> None:
     files = [(partial / name, state, seed) for name, state, seed in tasks]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         drawn = pool.map(_write, files, chunksize=4)
-        list(tqdm(drawn, total=len(files), desc=f"draw {folder}", unit="drawing"))
+        try:
+            list(tqdm(drawn, total=len(files), desc=f"draw {folder}", unit="drawing"))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C is not to wait for hundreds of drawings
+            raise
     partial.rename(folder)
 
 

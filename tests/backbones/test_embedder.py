@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sabi.backbones.building import build, preprocess
 from sabi.backbones.calibration import calibration_batch
 from sabi.backbones.embedder import CODE, FORWARD, Embedder
 from sabi.backbones.pooling import pooled
 from sabi.backbones.spec import BackboneSpec
 from sabi.backbones.weights import weights_file
-from sabi.building import build, preprocess
 from sabi.networks import NETWORKS, Application
 from sabi.runtime.errors import InputError
 from sabi.runtime.fingerprint import fingerprint
