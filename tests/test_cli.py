@@ -98,6 +98,8 @@ def test_ctrl_c_ends_with_130(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A shell that starts the tests in the background lets them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     (tmp_path / "data/unlabelled").mkdir(parents=True)  # the ten of them would be drawn too soon
     until = time.monotonic() + 60
