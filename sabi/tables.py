@@ -3,10 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 import pandas as pd
+import pydantic
+
+from sabi.runtime.errors import InputError
+
+Spec = TypeVar("Spec", bound=pydantic.BaseModel)
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
@@ -43,6 +48,21 @@ def write_json(values: dict[str, Any], file: str | Path) -> None:
     """Write values as JSON, UTF-8; the file's folder is made."""
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     Path(file).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def read_spec(kind: type[Spec], file: Path, wrong: str) -> Spec:
+    """What `write_spec` wrote; raises `InputError`, which says what is `wrong`, if `file` is another."""
+    try:
+        return kind.model_validate_json(file.read_bytes())
+    except (OSError, pydantic.ValidationError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"{file}: {wrong} ({problem})") from None
+
+
+def write_spec(spec: pydantic.BaseModel, file: Path) -> None:
+    """Write a spec as JSON, UTF-8; the file's folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def write_rows(rows: dict[str, np.ndarray], partition: pd.Series, file: Path) -> None:

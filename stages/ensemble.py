@@ -27,7 +27,8 @@ def main(params: Params) -> None:
 
     scores_table = combined.assign(score=ensembling.combine(scores, method, weights))
     write_table(scores_table, OUT / "scores.csv")
-    made = {"method": method, "weights": dict(zip(params.ensemble.members, weights, strict=True))}
+    by_member = dict(zip(params.ensemble.members, weights, strict=True))
+    made = ensembling.Ensemble(method=method, weights=by_member).model_dump()
     write_json(made, OUT / "ensemble.json")
     print(f"ensemble: {made}")
 

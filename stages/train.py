@@ -52,11 +52,13 @@ def main(name: str, params: Params) -> None:
 def read(part: str, manifest: pd.DataFrame, params: Params) -> Part:
     """A partition as the stage `augment` left it."""
     rows = manifest[manifest.partition == part]
-    measured = read_table(AUGMENTED / "measured.csv").set_index("path").loc[rows.path, list(FEATURES)]
-    used = measured.to_numpy(np.float32)[:, : None if params.train.measured else 0]
+    measured = np.zeros((len(rows), 0), np.float32)
+    if params.train.measured:
+        table = read_table(AUGMENTED / "measured.csv").set_index("path")
+        measured = table.loc[rows.path, list(FEATURES)].to_numpy(np.float32)
     trained = part == "train"
     scores = np.load(AUGMENTED / "train_scores.npy") if trained else rows.grade.to_numpy(float)[None]
-    return Part(rows, np.load(AUGMENTED / f"{part}.npy", mmap_mode="r"), scores, used)
+    return Part(rows, np.load(AUGMENTED / f"{part}.npy", mmap_mode="r"), scores, measured)
 
 
 if __name__ == "__main__":

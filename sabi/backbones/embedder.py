@@ -44,13 +44,13 @@ class Embedder:
     def __init__(self, spec: BackboneSpec, network: "keras.Model | None" = None) -> None:
         """With a `network`, whose weights training has changed, that one embeds.
 
-        Raises `InputError` if the weights that `spec` names are no longer the same.
+        Without one, raises `InputError` if the weights that `spec` names are no longer the same.
         """
         self.spec = spec
         self.needed = 0  # embeddings asked for
         self.reused = 0  # of them from the store
         name, weights = spec.network, spec.weights
-        if sha256_of_weights(name, weights) != spec.weights_sha256:
+        if network is None and sha256_of_weights(name, weights) != spec.weights_sha256:
             raise InputError(
                 f"train.weights = {weights!r}: {name} was trained with another file; train it again"
             )

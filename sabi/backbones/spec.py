@@ -2,19 +2,19 @@
 
 import hashlib
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from sabi.backbones.weights import weights_file
 from sabi.networks import NETWORKS, Own
 from sabi.settings.section import Section
-from sabi.settings.train import Pooling, Train
+from sabi.settings.train import Mode, Pooling, Train
 
 
 class BackboneSpec(Section):
     """How a backbone is built, fed and pooled, and how far it is trained afterwards."""
 
     network: str  # a name of sabi/networks.py
-    mode: Literal["frozen", "fine_tune", "scratch"]
+    mode: Mode
     weights: str  # "random", "imagenet", or a folder
     weights_seed: int
     weights_sha256: str | None  # of the file they were read from, if they were
@@ -30,7 +30,7 @@ class BackboneSpec(Section):
         what is trained from scratch starts from random weights. Raises
         `InputError` if its file of weights is missing or damaged.
         """
-        mode = "scratch" if isinstance(NETWORKS[name], Own) else train.mode
+        mode: Mode = "scratch" if isinstance(NETWORKS[name], Own) else train.mode
         weights = "random" if mode == "scratch" else train.weights
         return cls(
             network=name,

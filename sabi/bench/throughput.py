@@ -132,9 +132,17 @@ def embedder_apart(name: str, side: int, batch: int) -> Iterator[Callable[[np.nd
 
 def _embed(there: Connection, name: str, side: int, batch: int) -> None:
     fix_threads(1)
-    spec = BackboneSpec.of(name, load().train, side)
-    changes = {"mode": "scratch", "weights": "random", "weights_sha256": None, "pooling": POOLING}
-    embed = Embedder(spec.model_copy(update=changes | {"embed_batch": batch}))  # "scratch": nothing stored
+    spec = BackboneSpec(
+        network=name,
+        mode="scratch",  # nothing is stored
+        weights="random",
+        weights_seed=0,
+        weights_sha256=None,
+        size=side,
+        embed_batch=batch,
+        pooling=POOLING,
+    )
+    embed = Embedder(spec)
     with suppress(EOFError):  # until the other end is closed
         while True:
             there.send(embed(there.recv()))

@@ -1,12 +1,9 @@
 """Several members' scores into one."""
 
-from typing import Literal
-
 import numpy as np
 
+from sabi.settings.ensemble import Method
 from sabi.settings.section import Section
-
-Method = Literal["mean", "median", "weighted"]
 
 
 class Ensemble(Section):

@@ -7,16 +7,15 @@ model.json          what `ModelSpec` says
 import shutil
 from pathlib import Path
 
-import pydantic
-
 from sabi.grades import Grades
 from sabi.grading.correction import Rule
-from sabi.grading.ensembling import Ensemble, Method
+from sabi.grading.ensembling import Ensemble
 from sabi.models.member import BACKBONE, HEAD
 from sabi.models.member import SPEC as MEMBER
-from sabi.runtime.errors import InputError
+from sabi.settings.ensemble import Method
 from sabi.settings.params import Params
 from sabi.settings.section import Section
+from sabi.tables import read_spec, write_spec
 
 SPEC = "model.json"
 
@@ -70,14 +69,7 @@ class ModelSpec(Section):
     @classmethod
     def read(cls, folder: Path) -> "ModelSpec":
         """What a model's folder says; raises `InputError` if it is none."""
-        file = folder / SPEC
-        try:
-            return cls.model_validate_json(file.read_bytes())
-        except (OSError, pydantic.ValidationError) as error:
-            problem = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{file}: not a model of sabi's ({problem}); `dvc repro` makes data/model"
-            ) from None
+        return read_spec(cls, folder / SPEC, "not a model of sabi's; `dvc repro` makes data/model")
 
 
 def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
@@ -89,4 +81,4 @@ def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
             shutil.copyfile(networks / member / name, folder / member / name)
         if (networks / member / BACKBONE).exists():  # only of a backbone that was trained
             shutil.copyfile(networks / member / BACKBONE, folder / member / BACKBONE)
-    (folder / SPEC).write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_spec(spec, folder / SPEC)

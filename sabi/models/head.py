@@ -12,7 +12,7 @@ longer. `tests/models/test_head.py` shows that both agree.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from sabi.grades import LOWEST
 from sabi.runtime.determinism import pin_tensorflow
 from sabi.runtime.threads import in_batches
 from sabi.settings.section import Section
+from sabi.settings.train import Output
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +38,7 @@ class HeadSpec(Section):
     grades: int
     units: list[int]
     dropout: float
-    output: Literal["linear", "sigmoid", "coral", "corn"]
+    output: Output
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pydantic
 
 from sabi.backbones.embedder import Embedder
 from sabi.backbones.spec import BackboneSpec
 from sabi.models.head import Head, HeadSpec
 from sabi.runtime.errors import InputError
 from sabi.settings.section import Section
+from sabi.tables import read_spec, write_spec
 
 if TYPE_CHECKING:
     import keras
 
 SPEC, HEAD, BACKBONE = "model.json", "head.npz", "backbone.weights.h5"
-FILES = (SPEC, HEAD, BACKBONE)
 
 
 class MemberSpec(Section):
@@ -45,20 +44,12 @@ class MemberSpec(Section):
     @classmethod
     def read(cls, folder: Path) -> "MemberSpec":
         """What the folder of a member says; raises `InputError` if that is no such file."""
-        file = folder / SPEC
-        try:
-            return cls.model_validate_json(file.read_bytes())
-        except (OSError, pydantic.ValidationError) as error:
-            problem = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{file}: no description of a trained network ({problem}); train it again"
-            ) from None
+        return read_spec(cls, folder / SPEC, "no description of a trained network; train it again")
 
 
 def save(folder: Path, spec: MemberSpec, head: Head, network: "keras.Model | None") -> None:
     """Write `model.json` and the weights of the head, and of the `network` if it was trained."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SPEC).write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_spec(spec, folder / SPEC)
     head.save(folder / HEAD)
     if network is not None:
         network.save_weights(folder / BACKBONE)

@@ -7,10 +7,12 @@ from pydantic import Field
 
 from sabi.settings.section import Section
 
+Method = Literal["mean", "median", "weighted"]
+
 
 class Ensemble(Section):
     members: Annotated[list[str], Field(min_length=1)]
-    method: Literal["mean", "median", "weighted"]
+    method: Method
 
     @pydantic.field_validator("members")
     @classmethod

@@ -10,6 +10,9 @@ from sabi.networks import NETWORKS
 from sabi.runtime.repository import repository_root
 from sabi.settings.section import Count, Section, Seed
 
+Mode = Literal["frozen", "fine_tune", "scratch"]
+Output = Literal["linear", "sigmoid", "coral", "corn"]
+
 
 class Pooling(Section):
     layers: Literal["every_resolution", "last_block"]
@@ -53,7 +56,7 @@ class Train(Section):
     seed: Seed
     weights: Annotated[str, Field(min_length=1)]
     weights_seed: Seed
-    mode: Literal["frozen", "fine_tune", "scratch"]
+    mode: Mode
     fine_tune: FineTune
     threads: Annotated[int, Field(ge=1, le=256)]
     embed_batch: Count
@@ -62,7 +65,7 @@ class Train(Section):
     head: Literal["ridge", "dense"]
     ridge: Ridge
     dense: Dense
-    output: Literal["linear", "sigmoid", "coral", "corn"]
+    output: Output
     class_weights: Literal["equal", "balanced"]
     loss: Loss
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]

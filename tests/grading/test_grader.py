@@ -135,6 +135,16 @@ def test_a_model_that_lacks_a_file_is_refused_at_once(folder, tmp_path, lost):
         Grader.load(copy)
 
 
+@pytest.mark.parametrize("damaged", [name for name in HELD if name.endswith(".json")])
+@pytest.mark.parametrize("content", ["{", "{}", '{"grades": 5}'])
+def test_a_description_that_is_none_is_refused_with_its_name(folder, tmp_path, damaged, content):
+    copy = shutil.copytree(folder / "model", tmp_path / "model")
+    (copy / damaged).write_text(content)
+    with pytest.raises(InputError, match=damaged.replace(".", r"\.")) as caught:
+        Grader.load(copy)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_folder_holds_nothing_else(folder):
     held = {path.relative_to(folder / "model").as_posix() for path in (folder / "model").rglob("*")}
     assert held == {
