@@ -13,10 +13,9 @@ import pandas as pd
 
 from sabi.evaluation.metrics import confusion
 from sabi.grades import LOWEST, Grades
+from sabi.report.colours import COLOURS, grade_colours
 from sabi.report.grade_labels import grade_labels
 
-# Worst to best, dark rust to sound; apart in lightness, so also in grey and for the colour-blind.
-COLOURS = ("#3b0f0a", "#8c2d13", "#d2691e", "#e9b44c", "#4a90a4")
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -25,14 +24,6 @@ STYLE = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
-
-
-def grade_colours(count: int) -> list[str]:
-    """A colour per grade, worst to best, evenly along `COLOURS`."""
-    stops = np.linspace(0, 1, len(COLOURS))
-    known = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in COLOURS])
-    channels = [np.interp(np.linspace(0, 1, count), stops, channel) for channel in known.T]
-    return ["#" + "".join(f"{round(part):02x}" for part in colour) for colour in zip(*channels, strict=True)]
 
 
 def _png(draw: Callable, width: float, height: float, panels: int = 1) -> bytes:

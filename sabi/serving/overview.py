@@ -1,0 +1,50 @@
+"""What was graded, on one page."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from sabi.grades import LOWEST, Grades
+from sabi.grading.specimens import ACT, SOUND, WATCH, roll_up
+from sabi.report.colours import grade_colours, ink_on
+from sabi.words import Language, words
+
+TEMPLATE = Path(__file__).with_name("overview.html.j2")
+
+
+def render(
+    graded: pd.DataFrame,
+    rejected: pd.DataFrame,
+    pictures: list[bytes],
+    about: dict[str, Any],
+    rating: Grades,
+    language: Language,
+) -> str:
+    """The page, everything in one file; `about` has facts (of the model), drawings and unfinished."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    colours = grade_colours(len(rating.names))
+    rows = graded.drop(columns="file").to_dict("records")
+    encoded = [base64.b64encode(picture).decode("ascii") for picture in pictures]
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        t=words(language),
+        language=language,
+        counts=[(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
+        photos=[row | {"picture": picture} for row, picture in zip(rows, encoded, strict=False)],
+        without_pictures=len(rows) - len(encoded),
+        groups={
+            by: roll_up(graded, by, rating).to_dict("records")
+            for by in ("bridge", "specimen")
+            if graded[by].notna().any()
+        },
+        rejected=rejected.to_dict("records"),
+        graded=len(rows),
+        newest=max((date for date in graded.date if date), default=None),
+        grades=rating.names,
+        bad=rating.names[rating.worst_sound - 2],
+        colours={name: (colour, ink_on(colour)) for name, colour in zip(rating.names, colours, strict=True)},
+        ends=(f"{LOWEST:g}", f"{rating.highest:g}"),
+        **about,
+    )

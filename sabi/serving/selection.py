@@ -1,0 +1,48 @@
+"""Which photographs a command line means: files, folders, patterns."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sabi.photographs import labels
+from sabi.photographs.files import find
+from sabi.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A file to grade, by the name that its row bears."""
+
+    path: str  # as it was given, with `/`; of a folder's file, the folder's with what follows
+    file: Path
+    mm_per_pixel: float | None  # None: not known
+
+
+def select(given: Sequence[str]) -> list[Selected]:
+    """The files of `given` in that order, each once; those of a folder sorted, whatever lies below it.
+
+    What is neither a file nor a folder is a pattern, in which `**` stands for any
+    folders. Scales are those of the `labels.csv` of a folder that is named. Raises
+    `InputError` for what stands for no file, and for a `labels.csv` that is none.
+    """
+    chosen: dict[Path, Selected] = {}
+    for text in given:
+        files = _files(text)
+        if not files:
+            raise InputError(f"{text}: no such file or folder, or no file in it; name photographs or their folder")
+        for selected in files:
+            chosen.setdefault(selected.file.absolute(), selected)
+    return list(chosen.values())
+
+
+def _files(text: str) -> list[Selected]:
+    place = Path(text)
+    if place.is_dir():
+        scales = labels.scales(place)
+        found = [path for path in find(place) if path != labels.FILE]
+        return [Selected((place / path).as_posix(), place / path, scales.get(path)) for path in found]
+    if place.exists() or place.is_symlink():
+        return [Selected(place.as_posix(), place, None)]
+    matches = sorted(glob.glob(text, recursive=True))
+    return [selected for match in matches for selected in _files(match)]
