@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from sabi.runtime.determinism import pin_environment
 from sabi.runtime.errors import InputError
+from sabi.runtime.interruption import INTERRUPTED, quick_end
 
 pin_environment()
 
-INTERRUPTED = 130
+with quick_end("interrupted"):
+    import typer
 
 app = typer.Typer(
     help="Grades rust on weathering steel from photographs.",
@@ -27,6 +27,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def before() -> None:
+    """What every command does first."""
+    from sabi.runtime.repository import mend_dvc
+
+    if mended := mend_dvc():
+        print(f"note: {mended}", file=sys.stderr)
 
 
 @app.command()

@@ -1,11 +1,14 @@
 """How every stage starts: check all parameters, run, turn bad input into one line."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
 from sabi.runtime.errors import InputError
+from sabi.runtime.interruption import CONTINUE, INTERRUPTED
 from sabi.runtime.machine import check_machine
+from sabi.runtime.outputs import check_inputs
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.tracking.results import record_failure
@@ -20,8 +23,12 @@ def run(main: Callable[[Params], None]) -> None:
     """
     checked = None
     try:
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         check_machine()
         checked = load()
+        if "DVC_STAGE" in os.environ:  # started by hand, a stage takes what lies there
+            check_inputs(os.environ["DVC_STAGE"], checked.candidates)
         main(checked)
     except BaseException as error:
         if "DVC_EXP_NAME" in os.environ:
@@ -29,8 +36,9 @@ def run(main: Callable[[Params], None]) -> None:
         if isinstance(error, InputError):
             sys.exit(f"error: {error}")
         if isinstance(error, KeyboardInterrupt):
-            print("interrupted: run the same command again to continue at this stage", file=sys.stderr)
-            sys.exit(130)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # threads end now, undisturbed
+            print(CONTINUE, file=sys.stderr)
+            sys.exit(INTERRUPTED)
         raise
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from sabi.grading import correction
 from sabi.grading.ensembling import combine
-from sabi.grading.model import ModelSpec
+from sabi.grading.model import ModelSpec, check
 from sabi.grading.thresholds import to_grades
 from sabi.models.member import Scorer
 from sabi.photographs.decoding import check_size, decode, prepared
@@ -44,10 +44,11 @@ class Grader:
 
     @classmethod
     def load(cls, folder: Path) -> "Grader":
-        """The grader that `sabi.grading.model.save` wrote; raises `InputError` if something is missing.
+        """The grader that `sabi.grading.model.save` wrote; raises `InputError` if a byte of it is another.
 
         The networks are loaded, or built, for the first photograph.
         """
+        check(folder)
         spec = ModelSpec.read(folder)
         return cls(spec, [Scorer(folder / member) for member in spec.weights])
 

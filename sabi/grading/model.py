@@ -2,8 +2,10 @@
 
 model.json          what `ModelSpec` says
 <network>/          a folder for each member of the ensemble, as `sabi/models/member.py` reads it
+SHA256SUMS          the checksum of each of these files; `sha256sum -c SHA256SUMS` checks them, too
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,12 +14,16 @@ from sabi.grading.correction import Rule
 from sabi.grading.ensembling import Ensemble
 from sabi.models.member import BACKBONE, HEAD
 from sabi.models.member import SPEC as MEMBER
+from sabi.runtime.errors import InputError
+from sabi.runtime.fingerprint import sha256_of
+from sabi.runtime.outputs import way_out
 from sabi.settings.ensemble import Method
 from sabi.settings.params import Params
 from sabi.settings.section import Section
 from sabi.tables import read_spec, write_spec
 
 SPEC = "model.json"
+SUMS = "SHA256SUMS"
 
 
 class ModelSpec(Section):
@@ -82,3 +88,25 @@ def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
         if (networks / member / BACKBONE).exists():  # only of a backbone that was trained
             shutil.copyfile(networks / member / BACKBONE, folder / member / BACKBONE)
     write_spec(spec, folder / SPEC)
+    sums = "".join(f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in _parts(folder))
+    (folder / SUMS).write_text(sums, encoding="utf-8")
+
+
+def check(folder: Path) -> None:
+    """Raise `InputError` unless every file of a model is, byte for byte, the one that `save` wrote."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{folder / SUMS}: no list of a model's checksums; {way_out(folder)}") from None
+    named = dict(line.split("  ", 1)[::-1] for line in lines if re.fullmatch("[0-9a-f]{64}  .+", line))
+    for name in sorted(named.keys() | {file.relative_to(folder).as_posix() for file in _parts(folder)}):
+        file = folder / name
+        if not file.is_file():
+            raise InputError(f"{file}: no such file, but {SUMS} names it; {way_out(folder)}")
+        if sha256_of(file) != named.get(name):
+            raise InputError(f"{file}: damaged, its checksum is not that of {SUMS}; {way_out(folder)}")
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The files that a model consists of, sorted."""
+    return sorted(file for file in folder.rglob("*") if file.name in (SPEC, HEAD, BACKBONE))

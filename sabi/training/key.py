@@ -1,6 +1,5 @@
 """What tells a training from every other one."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import yaml
 
 from sabi.backbones.spec import BackboneSpec
-from sabi.runtime.fingerprint import fingerprint
+from sabi.runtime.fingerprint import fingerprint, sha256_of
 from sabi.settings.params import Params
 
 
@@ -25,8 +24,7 @@ def training_key(backbone: BackboneSpec, params: Params, inputs: Iterable[Path])
         "sound": params.labels.sound,
     }
     for file in sorted(inputs):
-        with file.open("rb") as stream:
-            decisive[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        decisive[file.name] = sha256_of(file)
     stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
     deps = stages["train"]["do"]["deps"]
     return fingerprint(decisive, [dep for dep in deps if dep.startswith(("sabi/", "stages/"))])

@@ -1,5 +1,6 @@
 """A grader gives a photograph the same row in any form and any company, from its folder alone."""
 
+import hashlib
 import io
 import shutil
 from pathlib import Path
@@ -19,10 +20,10 @@ from sabi.models.member import MemberSpec, save
 from sabi.photographs.drawings import draw_ungraded
 from sabi.runtime.errors import InputError
 from sabi.settings.loading import load
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shell
 
 pytestmark = pytest.mark.slow
-HELD = ("model.json", "cnn1/model.json", "cnn1/head.npz", "cnn1/backbone.weights.h5")
+HELD = ("model.json", "cnn1/model.json", "cnn1/head.npz", "cnn1/backbone.weights.h5", "SHA256SUMS")
 NAMES = ["rotten", "poor", "3", "fair", "like new"]
 
 
@@ -125,9 +126,7 @@ def test_size_scale_and_limits_are_the_models_whatever_params_says(folder, grade
     assert "scale is unknown" in unknown.grade([path])[0].reason
 
 
-@pytest.mark.parametrize(
-    "lost", ["model.json", "cnn1/model.json", "cnn1/head.npz", "cnn1/backbone.weights.h5"]
-)
+@pytest.mark.parametrize("lost", HELD)
 def test_a_model_that_lacks_a_file_is_refused_at_once(folder, tmp_path, lost):
     copy = shutil.copytree(folder / "model", tmp_path / "model")
     (copy / lost).unlink()
@@ -135,20 +134,55 @@ def test_a_model_that_lacks_a_file_is_refused_at_once(folder, tmp_path, lost):
         Grader.load(copy)
 
 
-@pytest.mark.parametrize("damaged", [name for name in HELD if name.endswith(".json")])
-@pytest.mark.parametrize("content", ["{", "{}", '{"grades": 5}'])
-def test_a_description_that_is_none_is_refused_with_its_name(folder, tmp_path, damaged, content):
+@pytest.mark.parametrize("damaged", HELD)
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"PK\xff\xff"])
+def test_a_file_that_is_another_is_refused_with_its_name_and_the_way_out(folder, tmp_path, damaged, content):
     copy = shutil.copytree(folder / "model", tmp_path / "model")
-    (copy / damaged).write_text(content)
-    with pytest.raises(InputError, match=damaged.replace(".", r"\.")) as caught:
+    (copy / damaged).write_bytes(content)
+    with pytest.raises(InputError) as caught:
         Grader.load(copy)
-    assert "\n" not in str(caught.value)
+    named = str(copy / damaged) if damaged != "SHA256SUMS" else str(copy)
+    line = str(caught.value)
+    assert line.startswith(named) and "\n" not in line
+    assert line.endswith("copy all of it again from where it came")
+
+
+def test_a_model_that_another_sabi_wrote_is_refused_with_its_name(folder, tmp_path):
+    """Its checksums are right, but it is not described as models are."""
+    copy = shutil.copytree(folder / "model", tmp_path / "model")
+    before = hashlib.sha256((copy / "model.json").read_bytes()).hexdigest()
+    (copy / "model.json").write_text('{"grades": 5}')
+    after = hashlib.sha256((copy / "model.json").read_bytes()).hexdigest()
+    sums = (copy / "SHA256SUMS").read_text()
+    (copy / "SHA256SUMS").write_text(sums.replace(before, after))
+    with pytest.raises(InputError, match=r"model\.json: not a model of sabi's"):
+        Grader.load(copy)
+
+
+def test_no_flipped_byte_is_graded_with(folder, tmp_path):
+    copy = shutil.copytree(folder / "model", tmp_path / "model")
+    random = np.random.default_rng(27)
+    for _ in range(300):
+        file = copy / HELD[random.integers(len(HELD))]
+        sound = file.read_bytes()
+        place, bit = int(random.integers(len(sound))), int(random.integers(8))
+        file.write_bytes(sound[:place] + bytes([sound[place] ^ 1 << bit]) + sound[place + 1 :])
+        with pytest.raises(InputError):
+            Grader.load(copy)
+        file.write_bytes(sound)
+    Grader.load(copy)
+
+
+def test_the_checksums_are_those_of_sha256sum(folder):
+    listed = shell("sha256sum -c SHA256SUMS", folder / "model").splitlines()
+    assert listed == [f"{name}: OK" for name in sorted(HELD[:-1])]
 
 
 def test_the_folder_holds_nothing_else(folder):
     held = {path.relative_to(folder / "model").as_posix() for path in (folder / "model").rglob("*")}
     assert held == {
         "model.json",
+        "SHA256SUMS",
         "cnn1",
         *(f"cnn1/{n}" for n in ("model.json", "head.npz", "backbone.weights.h5")),
     }

@@ -46,8 +46,8 @@ def test_a_fine_tuning_that_was_killed_goes_on(copy):
     process = subprocess.Popen(command.split(), cwd=copy, env=environment)
 
     def epochs_done() -> int:
-        states = list((copy / "checkpoints").glob("*/state.json"))
-        return json.loads(states[0].read_text())["last"] if states else 0
+        states = list((copy / "checkpoints").glob("*/state"))
+        return json.loads(states[0].read_text().splitlines()[1])["last"] if states else 0
 
     while process.poll() is None and epochs_done() < 2:
         time.sleep(0.05)
