@@ -5,7 +5,7 @@ from pathlib import Path
 from sabi.photographs.manifest import check_enough, split
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, REJECTED, write_json, write_table
+from sabi.tables import MANIFEST, REJECTED, write_graded, write_json, write_table
 
 RAW = Path("data/raw")
 SUMMARY = Path("data/split/summary.json")
@@ -13,7 +13,7 @@ SUMMARY = Path("data/split/summary.json")
 
 def main(params: Params) -> None:
     manifest, rejected, summary = split(RAW, params)
-    write_table(manifest, MANIFEST)
+    write_graded(manifest, params.labels.rating, MANIFEST)
     write_table(rejected, REJECTED)
     write_json(summary, SUMMARY)
     counts = manifest.partition.value_counts().to_dict()

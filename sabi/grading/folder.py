@@ -13,6 +13,7 @@ from sabi.photographs.files import find, printable
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Path, score and grade of the photographs below `folder`; path and reason of the files that are none.
 
+    A grade is its name, a score on the scale of the names.
     Scales are those of the folder's `labels.csv`, if it has one; raises `InputError`
     for one that is no such table.
     """
@@ -20,7 +21,7 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
     found = [path for path in find(folder) if path != labels.FILE]
     photographs, known = [folder / path for path in found], [scales.get(path) for path in found]
     rows = dict(zip(found, grader.grade(photographs, known, f"grade {folder.name}"), strict=True))
-    graded = [(path, row.score, row.grade) for path, row in rows.items() if row.reason is None]
+    graded = [(path, row.score, row.name) for path, row in rows.items() if row.reason is None]
     rejected = [(printable(path), row.reason) for path, row in rows.items() if row.reason is not None]
     return (
         pd.DataFrame(graded, columns=["path", "score", "grade"]),
@@ -33,6 +34,6 @@ def sort_into_folders(folder: Path, graded: pd.DataFrame, names: list[str], out:
     for name in names:
         (out / f"score{name}").mkdir(parents=True, exist_ok=True)
     for path, grade in zip(graded.path, graded.grade, strict=True):
-        target = out / f"score{names[grade - 1]}" / path
+        target = out / f"score{grade}" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / path, target)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from sabi.grades import LOWEST
 from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.grader import Grader
-from sabi.grading.model import SPEC, ModelSpec
+from sabi.grading.model import SUMS, ModelSpec
 from sabi.serving import batch, overview, pictures, tables, workbook
 from sabi.serving.selection import select
 from sabi.words import Language, words
@@ -66,5 +65,23 @@ def grade_into(
 
 
 def identity(model: Path) -> str:
-    """SHA-256 of what a model's folder says, which names the bytes of all its files."""
-    return hashlib.sha256((model / SPEC).read_bytes()).hexdigest()
+    """What tells a model from every other: SHA-256 of its list of checksums."""
+    return hashlib.sha256((model / SUMS).read_bytes()).hexdigest()
+
+
+def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language) -> list[tuple[str, str]]:
+    """What is to be said of the model, a name and a text each."""
+    texts = words(language)
+    facts = [
+        (texts["model"], model.resolve().name if card is None else f"{model.resolve().name} ({card.commit}, {card.date})"),
+        (texts["networks"], ", ".join(spec.weights)),
+        (texts["grades"], ", ".join(spec.grades)),
+        (texts["identity"], identity(model)[:12]),
+        ("sabi", version("sabi")),
+    ]
+    if card is not None:
+        facts.append((texts["learnt_from"], texts["learnt"].format(photographs=card.photographs, tested=card.tested)))
+        for name, (value, low, high) in card.metrics.items():
+            if value is not None:
+                facts.append((texts.get(f"metric_{name}", name), texts["interval"].format(value=value, low=low, high=high)))
+    return facts

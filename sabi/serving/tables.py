@@ -34,13 +34,13 @@ def graded_table(selected: Sequence[Selected], rows: Sequence[Row], spec: ModelS
                 group_of(one.path, spec.bridge),
                 date_of(one),
                 row.name,
-                row.grade,
+                row.position,
                 row.score,
-                action(row.grade, spec.rating),
+                action(row.position, spec.rating),
                 one.file,
             )
             for one, row in zip(selected, rows, strict=True)
-            if row.grade is not None
+            if row.position is not None
         ],
         columns=["path", "specimen", "bridge", "date", "grade", "position", "score", "action", "file"],
     )
@@ -52,7 +52,7 @@ def rejected_table(selected: Sequence[Selected], rows: Sequence[Row]) -> pd.Data
     told = [
         (printable(one.path), row.reason)
         for one, row in zip(selected, rows, strict=True)
-        if row.grade is None
+        if row.position is None
     ]
     return pd.DataFrame(told, columns=["path", "reason"])
 
