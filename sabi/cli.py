@@ -14,6 +14,7 @@ from typing import Annotated
 from sabi.runtime.determinism import pin_environment
 from sabi.runtime.errors import InputError
 from sabi.runtime.interruption import INTERRUPTED, quick_end
+from sabi.words.texts import Language
 
 pin_environment()
 
@@ -55,6 +56,34 @@ def precheck() -> None:
     if lines := [line for folder in folders for line in unreadable(folder)]:
         print_errors(lines)
         raise typer.Exit(1)
+
+
+@app.command()
+def grade(
+    photographs: Annotated[
+        list[str], typer.Argument(metavar="PHOTOS...", help="files, folders, or patterns in quotes")
+    ],
+    out: Annotated[Path, typer.Option(help="a new folder for tables and pages")],
+    model: Annotated[Path, typer.Option(help="the folder of a model")] = Path("data/model"),
+    language: Annotated[Language, typer.Option(help="of the page and the workbook")] = "en",
+    sort: Annotated[bool, typer.Option("--sort", help="copy each into score<grade>")] = False,
+) -> None:
+    """Grade photographs: a table, a workbook and a page in a new folder.
+
+    Exit status: 0 all are graded, 1 some files are not, 2 none is.
+    """
+    from sabi.serving.console import print_survey
+    from sabi.serving.grading import grade_into
+
+    try:
+        survey = grade_into(out, photographs, model, language, sort)
+    except InputError as error:
+        print_errors([str(error)])
+        raise typer.Exit(2) from None
+    print_survey(survey, out)
+    if not survey.finished:
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(2 if survey.graded.empty else int(len(survey.rejected) > 0))
 
 
 @app.command()

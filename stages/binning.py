@@ -63,7 +63,11 @@ def main(params: Params) -> None:
     unlabelled, rejected = grade_folder(Grader.load(MODEL), UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")
     write_table(rejected, OUT / "unlabelled_rejected.csv")
-    sort_into_folders(UNLABELLED, unlabelled, spec.grades, OUT / "unlabelled")
+    copies = [
+        (grade, path, UNLABELLED / path)
+        for path, grade in zip(unlabelled.path, unlabelled.grade, strict=True)
+    ]
+    sort_into_folders(copies, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
 
 

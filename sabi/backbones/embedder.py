@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +42,12 @@ class Embedder:
     one batch if TensorFlow has no more than one a batch (`fix_threads(1)`).
     """
 
-    def __init__(self, spec: BackboneSpec, network: "keras.Model | None" = None) -> None:
-        """With a `network`, whose weights training has changed, that one embeds.
+    def __init__(
+        self, spec: BackboneSpec, network: "keras.Model | None" = None, store: Path | None = None
+    ) -> None:
+        """`store` is the file of the store, the repository's for None.
+
+        With a `network`, whose weights training has changed, that one embeds.
 
         Without one, raises `InputError` if the weights that `spec` names are no longer the same.
         """
@@ -55,6 +60,7 @@ class Embedder:
                 f"train.weights = {weights!r}: {name} was trained with another file; train it again"
             )
         self._given = network
+        self._store = store
         stored = network is None and spec.mode != "scratch"
         self._recipe = fingerprint(spec.decisive(), CODE) if stored else None
 
@@ -98,7 +104,7 @@ class Embedder:
         make = {ABOUT: self._described, FORWARD: self._traced}[what]
         if self._recipe is None:
             return make()
-        with Store() as store:
+        with Store(self._store) as store:
             kept = store.get(self._recipe, [what])[0]
             if kept is None:
                 kept = make()
@@ -128,7 +134,7 @@ class Embedder:
         self.needed += len(pixels)
         if self._recipe is None:
             return self._compute(pixels, label)
-        with Store() as store:
+        with Store(self._store) as store:
             embeddings, reused = cached(
                 store, self._recipe, pixels, self._compute, self.spec.embed_batch, label
             )

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from sabi.runtime.repository import repository_root
 
+STORE = "embeddings.db"
 LIMIT = 4 * 2**30  # bytes: three networks, and their embeddings of some 65,000 photographs and copies
 BATCHES = 16  # computed between two commits: what a kill loses at most
 LOOKUPS = 1024  # photographs looked up at a time, so that their embeddings are in memory only once
@@ -75,7 +76,7 @@ class Store:
     """
 
     def __init__(self, file: Path | None = None, limit: int = LIMIT) -> None:
-        self._file = file or repository_root() / "embeddings.db"
+        self._file = file or repository_root() / STORE
         self._limit = limit
         self._db: sqlite3.Connection | None = None
         with self._troubles():

@@ -1,6 +1,7 @@
 """A folder of photographs: graded, and sorted into a folder for each grade."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -29,11 +30,14 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
     )
 
 
-def sort_into_folders(folder: Path, graded: pd.DataFrame, names: list[str], out: Path) -> None:
-    """Copy each photograph of `folder` into `out/score<grade>`; every grade has a folder."""
+def sort_into_folders(copies: Iterable[tuple[str, str, Path]], names: list[str], out: Path) -> None:
+    """Copy photographs into `out/score<grade>`; every grade has a folder.
+
+    `copies` are of each the grade, the path in the grade's folder and the file.
+    """
     for name in names:
         (out / f"score{name}").mkdir(parents=True, exist_ok=True)
-    for path, grade in zip(graded.path, graded.grade, strict=True):
+    for grade, path, file in copies:
         target = out / f"score{grade}" / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / path, target)
+        shutil.copyfile(file, target)

@@ -43,14 +43,15 @@ class Grader:
         self._measures = spec.correction is not None or any(scorer.spec.measured for scorer in scorers)
 
     @classmethod
-    def load(cls, folder: Path) -> "Grader":
+    def load(cls, folder: Path, store: Path | None = None) -> "Grader":
         """The grader that `sabi.grading.model.save` wrote; raises `InputError` if a byte of it is another.
 
-        The networks are loaded, or built, for the first photograph.
+        The networks are loaded, or built, for the first photograph; `store` is the file in which
+        they and embeddings are kept, the repository's for None.
         """
         check(folder)
         spec = ModelSpec.read(folder)
-        return cls(spec, [Scorer(folder / member) for member in spec.weights])
+        return cls(spec, [Scorer(folder / member, store) for member in spec.weights])
 
     def grade(
         self,

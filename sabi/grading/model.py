@@ -41,6 +41,8 @@ class ModelSpec(Section):
     weights: dict[str, float]  # of the members, by network
     thresholds: list[float]
     correction: Rule | None
+    specimen: str  # pattern of names: its group is the piece of steel
+    bridge: str | None  # the same of bridges
 
     @property
     def rating(self) -> Grades:
@@ -70,6 +72,8 @@ class ModelSpec(Section):
             weights=ensemble.weights,
             thresholds=thresholds,
             correction=rule,
+            specimen=params.split.specimen,
+            bridge=params.report.bridge,
         )
 
     @classmethod

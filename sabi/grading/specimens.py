@@ -1,7 +1,5 @@
 """Graded photographs by the piece of steel, or the bridge, that they show."""
 
-import re
-
 import pandas as pd
 
 from sabi.grades import Grades
@@ -17,12 +15,6 @@ def action(position: int, rating: Grades) -> str:
     if position >= rating.worst_sound:
         return SOUND
     return ACT if position == 1 else WATCH
-
-
-def group_of(path: str, pattern: str | None) -> str | None:
-    """The group of `pattern` found in a photograph's path; None without one."""
-    found = re.search(pattern, path) if pattern else None
-    return (found.group(1) or None) if found else None
 
 
 def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
@@ -50,4 +42,6 @@ def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
         )
     columns = [by, "photographs", "worst", "position", "score", "bad", ACT, WATCH, SOUND]
     table = pd.DataFrame(rows, columns=columns)
-    return table.sort_values(["position", "score", by], kind="stable", ignore_index=True).drop(columns="position")
+    return table.sort_values(["position", "score", by], kind="stable", ignore_index=True).drop(
+        columns="position"
+    )

@@ -58,7 +58,7 @@ def save(folder: Path, spec: MemberSpec, head: Head, network: "keras.Model | Non
 class Scorer:
     """A trained network that scores photographs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Path | None = None) -> None:
         """Load what `save` wrote; raises `InputError` if any of it, or the backbone's weights, is missing."""
         self.spec = MemberSpec.read(folder)
         self._weights = folder / BACKBONE
@@ -67,7 +67,7 @@ class Scorer:
             if not file.is_file():
                 raise InputError(f"{file}: no such file; run `dvc repro`, or copy the whole folder again")
         self._head = Head.load(self.spec.head, folder / HEAD)
-        self._untrained = Embedder(self.spec.backbone)
+        self._untrained = Embedder(self.spec.backbone, store=store)
 
     @cached_property
     def _embed(self) -> Embedder:

@@ -18,7 +18,10 @@ def grade_colours(count: int) -> list[str]:
 
 def ink_on(colour: str) -> str:
     """Black or white, whichever is read better on `colour`, by the relative luminance of WCAG 2."""
-    linear = [(part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4) for part in _parts(colour)]
+    linear = [
+        (part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4)
+        for part in _parts(colour)
+    ]
     luminance = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
     return "#000000" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#ffffff"
 

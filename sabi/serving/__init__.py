@@ -1,0 +1,1 @@
+"""Grades for photographs that were never in the pipeline."""

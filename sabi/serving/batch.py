@@ -31,9 +31,10 @@ def grade_all(grader: Grader, model: str, selected: Sequence[Selected], out: Pat
     done = _begin(record, model)
     left = [one for one in selected if _state(one) not in done]
     finished = True
-    with record.open("a", encoding="utf-8") as stream, tqdm(
-        total=len(selected), initial=len(selected) - len(left), desc="grade", unit="photo"
-    ) as bar:
+    with (
+        record.open("a", encoding="utf-8") as stream,
+        tqdm(total=len(selected), initial=len(selected) - len(left), desc="grade", unit="photo") as bar,
+    ):
         try:
             for start in range(0, len(left), AT_ONCE):
                 some = left[start : start + AT_ONCE]

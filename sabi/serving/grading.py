@@ -1,20 +1,24 @@
 """What `sabi grade` does: photographs in, a folder of tables and pages out."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+from platformdirs import user_cache_path
 
-from sabi.grading.card import Card, card_of
+from sabi.backbones.store import STORE
+from sabi.grading.card import Card, card_of, repository_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.grader import Grader
 from sabi.grading.model import SUMS, ModelSpec
+from sabi.report.colours import grade_colours
 from sabi.serving import batch, overview, pictures, tables, workbook
 from sabi.serving.selection import select
-from sabi.words import Language, words
+from sabi.words.texts import Language, texts
 
 TABLE, WORKBOOK, PAGE = "grades.csv", "grades.xlsx", "index.html"
 FOR_PEOPLE = ["path", "specimen", "bridge", "date", "grade", "score"]
@@ -27,6 +31,7 @@ class Survey:
     graded: pd.DataFrame  # that of `sabi.serving.tables.graded_table`
     rejected: pd.DataFrame
     finished: bool  # nothing is left to grade
+    colours: dict[str, str]  # of the grades' names, worst first
 
 
 def grade_into(
@@ -37,7 +42,8 @@ def grade_into(
     Raises `InputError` for a folder that is no model, photographs that are not there and an
     `out` that holds something else.
     """
-    grader = Grader.load(model)
+    root = repository_of(model) or user_cache_path("sabi", ensure_exists=True)
+    grader = Grader.load(model, store=root / STORE)
     selected = select(given)
     rows, finished = batch.grade_all(grader, identity(model), selected, out)
     done = selected[: len(rows)]
@@ -48,8 +54,8 @@ def grade_into(
     shown = pictures.thumbnails(graded.file[: pictures.MOST])
     card = card_of(model)
     facts = facts_of(model, grader.spec, card, language)
-    texts = words(language)
-    workbook.write_workbook(out / WORKBOOK, graded, shown, facts, grader.spec.rating, texts)
+    said = texts(language)
+    workbook.write_workbook(out / WORKBOOK, graded, shown, facts, grader.spec.rating, said)
     about = {
         "facts": facts,
         "drawings": card is not None and card.drawings > 0,
@@ -58,10 +64,19 @@ def grade_into(
     page = overview.render(graded, rejected, shown, about, grader.spec.rating, language)
     (out / PAGE).write_text(page, encoding="utf-8")
     if sort:
-        sort_into_folders(graded, grader.spec.grades, out)
+        sort_into_folders(copies_of(graded), grader.spec.grades, out)
     if finished:
         batch.finish(out)
-    return Survey(graded, rejected, finished)
+    colours = dict(zip(grader.spec.grades, grade_colours(len(grader.spec.grades)), strict=True))
+    return Survey(graded, rejected, finished, colours)
+
+
+def copies_of(graded: pd.DataFrame) -> list[tuple[str, str, Path]]:
+    """The grade of each photograph, its path below the folder that all lie in, and the file."""
+    files = [file.absolute() for file in graded.file]
+    base = os.path.commonpath([file.parent for file in files]) if files else ""
+    places = [file.relative_to(base).as_posix() for file in files]
+    return list(zip(graded.grade, places, files, strict=True))
 
 
 def identity(model: Path) -> str:
@@ -71,17 +86,27 @@ def identity(model: Path) -> str:
 
 def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language) -> list[tuple[str, str]]:
     """What is to be said of the model, a name and a text each."""
-    texts = words(language)
+    said = texts(language)
     facts = [
-        (texts["model"], model.resolve().name if card is None else f"{model.resolve().name} ({card.commit}, {card.date})"),
-        (texts["networks"], ", ".join(spec.weights)),
-        (texts["grades"], ", ".join(spec.grades)),
-        (texts["identity"], identity(model)[:12]),
+        (
+            said["model"],
+            model.resolve().name if card is None else f"{model.resolve().name} ({card.commit}, {card.date})",
+        ),
+        (said["networks"], ", ".join(spec.weights)),
+        (said["grades"], ", ".join(spec.grades)),
+        (said["identity"], identity(model)[:12]),
         ("sabi", version("sabi")),
     ]
     if card is not None:
-        facts.append((texts["learnt_from"], texts["learnt"].format(photographs=card.photographs, tested=card.tested)))
+        facts.append(
+            (said["learnt_from"], said["learnt"].format(photographs=card.photographs, tested=card.tested))
+        )
         for name, (value, low, high) in card.metrics.items():
             if value is not None:
-                facts.append((texts.get(f"metric_{name}", name), texts["interval"].format(value=value, low=low, high=high)))
+                facts.append(
+                    (
+                        said.get(f"metric_{name}", name),
+                        said["interval"].format(value=value, low=low, high=high),
+                    )
+                )
     return facts

@@ -10,7 +10,7 @@ import pandas as pd
 from sabi.grades import LOWEST, Grades
 from sabi.grading.specimens import ACT, SOUND, WATCH, roll_up
 from sabi.report.colours import grade_colours, ink_on
-from sabi.words import Language, words
+from sabi.words.texts import Language, texts
 
 TEMPLATE = Path(__file__).with_name("overview.html.j2")
 
@@ -24,12 +24,14 @@ def render(
     language: Language,
 ) -> str:
     """The page, everything in one file; `about` has facts (of the model), drawings and unfinished."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     colours = grade_colours(len(rating.names))
     rows = graded.drop(columns="file").to_dict("records")
     encoded = [base64.b64encode(picture).decode("ascii") for picture in pictures]
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        t=words(language),
+        t=texts(language),
         language=language,
         counts=[(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
         photos=[row | {"picture": picture} for row, picture in zip(rows, encoded, strict=False)],

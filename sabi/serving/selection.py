@@ -1,6 +1,5 @@
 """Which photographs a command line means: files, folders, patterns."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,9 @@ def select(given: Sequence[str]) -> list[Selected]:
     for text in given:
         files = _files(text)
         if not files:
-            raise InputError(f"{text}: no such file or folder, or no file in it; name photographs or their folder")
+            raise InputError(
+                f"{text}: no such file or folder, or no file in it; name photographs or their folder"
+            )
         for selected in files:
             chosen.setdefault(selected.file.absolute(), selected)
     return list(chosen.values())
@@ -44,5 +45,5 @@ def _files(text: str) -> list[Selected]:
         return [Selected((place / path).as_posix(), place / path, scales.get(path)) for path in found]
     if place.exists() or place.is_symlink():
         return [Selected(place.as_posix(), place, None)]
-    matches = sorted(glob.glob(text, recursive=True))
+    matches = map(str, sorted(Path(place.anchor or ".").glob(str(place.relative_to(place.anchor)))))
     return [selected for match in matches for selected in _files(match)]

@@ -9,8 +9,9 @@ from PIL import Image
 
 from sabi.grading.grader import Row
 from sabi.grading.model import ModelSpec
-from sabi.grading.specimens import action, group_of
+from sabi.grading.specimens import action
 from sabi.photographs.files import printable
+from sabi.photographs.partition import specimen_of
 from sabi.serving.selection import Selected
 
 GRADES, REJECTED = "grades.csv", "rejected.csv"
@@ -30,8 +31,8 @@ def graded_table(selected: Sequence[Selected], rows: Sequence[Row], spec: ModelS
         [
             (
                 printable(one.path),
-                group_of(one.path, spec.specimen),
-                group_of(one.path, spec.bridge),
+                specimen_of(one.path, spec.specimen),
+                specimen_of(one.path, spec.bridge) if spec.bridge else None,
                 date_of(one),
                 row.name,
                 row.position,
@@ -67,12 +68,12 @@ def date_of(one: Selected) -> str | None:
             taken = str(image.getexif().get_ifd(EXIF).get(TAKEN, ""))
     except Exception:  # Pillow raises anything on damaged metadata, which is not what is graded.
         return None
-    found = re.match(r"(\d{4}):(\d\d):(\d\d)", taken)
-    return "-".join(found.groups()) if found else None
+    day = re.match(r"(\d{4}):(\d\d):(\d\d)", taken)
+    return "-".join(day.groups()) if day else None
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:
-    """Write a table as spreadsheet programs read it: UTF-8 with its mark, scores of two decimals, no formulas."""
+    """Write a table for spreadsheet programs: UTF-8 with its mark, scores of two decimals, no formulas."""
     safe = table.copy()
     for column in safe.columns:
         if column == "path":

@@ -47,11 +47,23 @@ def _photographs(
     book: Any, graded: pd.DataFrame, pictures: list[bytes], rating: Grades, texts: dict[str, str]
 ) -> None:
     sheet = book.add_worksheet(texts["photographs"])
-    columns = {"": 16, "path": 44, "grade": 9, "score": 9, "calls_for": 12, "specimen": 16, "bridge": 16, "date": 12}
+    columns = {
+        "": 16,
+        "path": 44,
+        "grade": 9,
+        "score": 9,
+        "calls_for": 12,
+        "specimen": 16,
+        "bridge": 16,
+        "date": 12,
+    }
     names = {"path": texts["photograph"]}
     _heading(book, sheet, [(names.get(c) or texts.get(c, ""), width) for c, width in columns.items()])
     formats = _grade_formats(book, rating)
-    number, middle = book.add_format({"num_format": "0.00", "valign": "vcenter"}), book.add_format({"valign": "vcenter"})
+    number, middle = (
+        book.add_format({"num_format": "0.00", "valign": "vcenter"}),
+        book.add_format({"valign": "vcenter"}),
+    )
     for place, row in enumerate(graded.to_dict("records"), start=1):
         if place <= len(pictures):
             sheet.set_row(place, ROW_POINTS)

@@ -2,10 +2,17 @@
 
 from typing import Annotated
 
+import pydantic
 from pydantic import Field
 
-from sabi.settings.section import Section
+from sabi.settings.section import Section, check_pattern
 
 
 class Report(Section):
     worst: Annotated[int, Field(ge=0)]
+    bridge: str | None
+
+    @pydantic.field_validator("bridge")
+    @classmethod
+    def _pattern(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else check_pattern(pattern, "bridge")

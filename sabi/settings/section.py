@@ -1,5 +1,6 @@
 """What all sections of `params.yaml` are made of."""
 
+import re
 from typing import Annotated, Any
 
 import pydantic
@@ -20,3 +21,14 @@ class Section(pydantic.BaseModel):
 def as_name(grade: Any) -> Any:
     """YAML reads a grade 3 as a number; names are text."""
     return str(grade) if isinstance(grade, int) and not isinstance(grade, bool) else grade
+
+
+def check_pattern(pattern: str, what: str) -> str:
+    """`pattern` if it is a regular expression with one group, which is `what`; else raises `ValueError`."""
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"not a regular expression ({error})") from None
+    if groups != 1:
+        raise ValueError(f"needs exactly one group in parentheses, the {what}")
+    return pattern

@@ -1,12 +1,11 @@
 """Section `split`: which photographs are used, and for what."""
 
-import re
 from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
 
-from sabi.settings.section import Fraction, Section, Seed
+from sabi.settings.section import Fraction, Section, Seed, check_pattern
 
 
 class SoftScore(Section):
@@ -28,13 +27,7 @@ class Split(Section):
     @pydantic.field_validator("specimen")
     @classmethod
     def _one_group(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"not a regular expression ({error})") from None
-        if groups != 1:
-            raise ValueError("needs exactly one group in parentheses, the specimen")
-        return pattern
+        return check_pattern(pattern, "specimen")
 
     @pydantic.model_validator(mode="after")
     def _room_for_training(self) -> "Split":

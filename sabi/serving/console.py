@@ -1,0 +1,41 @@
+"""What was graded, on the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sabi.report.colours import ink_on
+from sabi.serving.grading import Survey
+
+MOST = 40  # lines: more scroll the worst, which come first, out of sight
+
+
+def print_survey(survey: Survey, out: Path) -> None:
+    """The worst photographs, what was not graded and why, and where the rest is to be read."""
+    console = Console()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("grade", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("photograph", overflow="fold")
+    for row in survey.graded.head(MOST).to_dict("records"):
+        colour = survey.colours[row["grade"]]
+        mark = Text(f" {row['grade']} ", style=f"bold {ink_on(colour)} on {colour}")
+        table.add_row(mark, f"{row['score']:.2f}", Text(row["path"]))
+    if len(survey.graded):
+        console.print(table)
+    if len(survey.graded) > MOST:
+        console.print(f"... and {len(survey.graded) - MOST} better ones")
+    for row in survey.rejected.to_dict("records"):
+        console.print(Text(f"not graded: {row['path']}: {row['reason']}"), soft_wrap=True)
+    counts = survey.graded.grade.value_counts()
+    told = ", ".join(f"{counts[name]} of grade {name}" for name in survey.colours if name in counts)
+    console.print(
+        Text(f"{len(survey.graded)} photographs graded" + (f": {told}" if told else "")), soft_wrap=True
+    )
+    if not survey.finished:
+        console.print("interrupted: the same command goes on with the rest")
+    console.print(
+        Text(f"open {out / 'index.html'}, {out / 'grades.xlsx'} or {out / 'grades.csv'}"), soft_wrap=True
+    )
