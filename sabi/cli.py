@@ -87,6 +87,30 @@ def grade(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="a new folder")],
+    model: Annotated[Path, typer.Option(help="the folder of a model")] = Path("data/model"),
+) -> None:
+    """Copy a model into a folder that grades anywhere, with its networks (several hundred MB)."""
+    from sabi.grading.export import export
+
+    export(model, out)
+    print(f"exported: sabi grade PHOTOS... --model {out} --out DIR")
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="a folder that `sabi grade` wrote")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="a later one")],
+) -> None:
+    """Say of each specimen what became of it between two surveys, the worsened first."""
+    from sabi.serving.changes import changes
+    from sabi.serving.console import print_changes
+
+    print_changes(*changes(old, new))
+
+
+@app.command()
 def compare(
     commit: Annotated[str, typer.Argument(metavar="COMMIT", help="whose experiments")] = "HEAD",
 ) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # The store's keys for what is known of a network itself; no photograph's digest is so short.
 ABOUT, FORWARD = b"about", b"forward"
+EXPORTED = {ABOUT: "about.json", FORWARD: "forward.npz"}  # the files of `Embedder.export`
 # What decides a network's weights and forward pass, beside its description.
 CODE = (
     "sabi/backbones",
@@ -43,9 +44,14 @@ class Embedder:
     """
 
     def __init__(
-        self, spec: BackboneSpec, network: "keras.Model | None" = None, store: Path | None = None
+        self,
+        spec: BackboneSpec,
+        network: "keras.Model | None" = None,
+        store: Path | None = None,
+        exported: Path | None = None,
     ) -> None:
-        """`store` is the file of the store, the repository's for None.
+        """`store` is the file of the store, the repository's for None; `exported` is a folder
+        that `export` wrote, which takes the place of the network.
 
         With a `network`, whose weights training has changed, that one embeds.
 
@@ -55,12 +61,13 @@ class Embedder:
         self.needed = 0  # embeddings asked for
         self.reused = 0  # of them from the store
         name, weights = spec.network, spec.weights
-        if network is None and sha256_of_weights(name, weights) != spec.weights_sha256:
+        if network is None and exported is None and sha256_of_weights(name, weights) != spec.weights_sha256:
             raise InputError(
                 f"train.weights = {weights!r}: {name} was trained with another file; train it again"
             )
         self._given = network
         self._store = store
+        self._exported = exported
         stored = network is None and spec.mode != "scratch"
         self._recipe = fingerprint(spec.decisive(), CODE) if stored else None
 
@@ -101,6 +108,8 @@ class Embedder:
 
     def _kept(self, what: bytes) -> bytes:
         """What is to be known of the network, or its forward pass; from the store if it is there."""
+        if self._exported is not None:
+            return (self._exported / EXPORTED[what]).read_bytes()
         make = {ABOUT: self._described, FORWARD: self._traced}[what]
         if self._recipe is None:
             return make()
@@ -118,6 +127,11 @@ class Embedder:
 
     def _traced(self) -> bytes:
         return forward.trace(self._pooled[0], self.spec.embed_batch)
+
+    def export(self, folder: Path) -> None:
+        """Write what is needed to embed without the network: its graph and its weights, no pickle."""
+        for what, name in EXPORTED.items():
+            (folder / name).write_bytes(self._kept(what))
 
     def _compute(self, pixels: np.ndarray, label: str | None) -> np.ndarray:
         run = self._forward  # loaded before there are threads

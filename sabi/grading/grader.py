@@ -53,6 +53,11 @@ class Grader:
         spec = ModelSpec.read(folder)
         return cls(spec, [Scorer(folder / member, store) for member in spec.weights])
 
+    def export(self, folder: Path) -> None:
+        """Write each network's forward pass into its place in a copy of the model's folder."""
+        for member, scorer in zip(self.spec.weights, self._scorers, strict=True):
+            scorer.export(folder / member)
+
     def grade(
         self,
         photographs: Sequence[Photograph],

@@ -92,6 +92,11 @@ def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
         if (networks / member / BACKBONE).exists():  # only of a backbone that was trained
             shutil.copyfile(networks / member / BACKBONE, folder / member / BACKBONE)
     write_spec(spec, folder / SPEC)
+    write_sums(folder)
+
+
+def write_sums(folder: Path) -> None:
+    """Write the checksums of all files of a model."""
     sums = "".join(f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in _parts(folder))
     (folder / SUMS).write_text(sums, encoding="utf-8")
 
@@ -113,4 +118,4 @@ def check(folder: Path) -> None:
 
 def _parts(folder: Path) -> list[Path]:
     """The files that a model consists of, sorted."""
-    return sorted(file for file in folder.rglob("*") if file.name in (SPEC, HEAD, BACKBONE))
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SUMS)

@@ -20,11 +20,11 @@ def action(position: int, rating: Grades) -> str:
 def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
     """A row for each value of the column `by` ("specimen", "bridge"), worst first.
 
-    `graded` has columns `position` (from 1), `score` and `by`; photographs without a value of `by`
+    `graded` has columns `position` (from 1), `score` and `by`; photographs of which `by` is empty
     are left out. Columns: `by`, photographs, worst (a grade's name), score (the median), bad (the
     share, 0 to 1, of photographs that are not sound) and the numbers act, watch and sound.
     """
-    known = graded[graded[by].notna()]
+    known = graded[graded[by] != ""]
     rows = []
     for value, mine in known.groupby(by, sort=True):
         actions = [action(position, rating) for position in mine.position]

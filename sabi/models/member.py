@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sabi.backbones.embedder import Embedder
+from sabi.backbones.embedder import EXPORTED, FORWARD, Embedder
 from sabi.backbones.spec import BackboneSpec
 from sabi.models.head import Head, HeadSpec
 from sabi.runtime.errors import InputError
@@ -67,15 +67,21 @@ class Scorer:
             if not file.is_file():
                 raise InputError(f"{file}: no such file; run `dvc repro`, or copy the whole folder again")
         self._head = Head.load(self.spec.head, folder / HEAD)
-        self._untrained = Embedder(self.spec.backbone, store=store)
+        exported = folder if (folder / EXPORTED[FORWARD]).exists() else None
+        self._exported = exported is not None
+        self._untrained = Embedder(self.spec.backbone, store=store, exported=exported)
 
     @cached_property
     def _embed(self) -> Embedder:
-        if self.spec.backbone.mode == "frozen":
+        if self._exported or self.spec.backbone.mode == "frozen":
             return self._untrained
         network = self._untrained.network
         network.load_weights(self._weights)
         return Embedder(self.spec.backbone, network)
+
+    def export(self, folder: Path) -> None:
+        """Write into a member's folder what is needed to score without building its network."""
+        self._embed.export(folder)
 
     def __call__(self, pixels: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
         """Scores (n,) float64 of (n, size, size, 3) uint8.

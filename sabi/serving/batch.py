@@ -17,11 +17,15 @@ from sabi.runtime.errors import InputError
 from sabi.serving.selection import Selected
 
 UNFINISHED = "unfinished.jsonl"
+# A photograph, and what is said of it.
+Graded = tuple[Selected, Row]
 AT_ONCE = 64  # photographs between two records: what a kill loses at most
 
 
-def grade_all(grader: Grader, model: str, selected: Sequence[Selected], out: Path) -> tuple[list[Row], bool]:
-    """A row for each photograph of `selected` that was graded, in order, and whether none is left.
+def grade_all(
+    grader: Grader, model: str, selected: Sequence[Selected], out: Path
+) -> tuple[list[Graded], bool]:
+    """The photographs of `selected` that were graded with their rows, in order, and whether none is left.
 
     `model` tells the model from every other. Ctrl-C ends it early. What `out` holds of an
     earlier call with the same model is taken over where the file has still the same
@@ -47,7 +51,7 @@ def grade_all(grader: Grader, model: str, selected: Sequence[Selected], out: Pat
                 bar.update(len(some))
         except KeyboardInterrupt:
             finished = False
-    return [done[state] for one in selected if (state := _state(one)) in done], finished
+    return [(one, done[state]) for one in selected if (state := _state(one)) in done], finished
 
 
 def finish(out: Path) -> None:

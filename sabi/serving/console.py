@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -39,3 +40,22 @@ def print_survey(survey: Survey, out: Path) -> None:
     console.print(
         Text(f"open {out / 'index.html'}, {out / 'grades.xlsx'} or {out / 'grades.csv'}"), soft_wrap=True
     )
+
+
+def print_changes(compared: pd.DataFrame, notes: list[str]) -> None:
+    """What became worse, how much else there is, and what cannot be compared."""
+    console = Console()
+    worse = compared[compared.change < 0]
+    if len(worse):
+        table = Table(box=None, pad_edge=False)
+        for title in ("specimen", "worst before", "after", "score before", "after"):
+            table.add_column(title, justify="left" if title == "specimen" else "right")
+        for row in worse.to_dict("records"):
+            scores = (f"{row['score_before']:.2f}", f"{row['score_after']:.2f}")
+            table.add_row(Text(row["specimen"]), Text(row["before"]), Text(row["after"]), *scores)
+        console.print(table)
+    better = int((compared.change > 0).sum())
+    same = len(compared) - len(worse) - better
+    console.print(f"{len(worse)} specimens became worse, {better} better, {same} kept their worst grade")
+    for note in notes:
+        console.print(Text(f"note: {note}"), soft_wrap=True)

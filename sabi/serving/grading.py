@@ -18,9 +18,10 @@ from sabi.grading.model import SUMS, ModelSpec
 from sabi.report.colours import grade_colours
 from sabi.serving import batch, overview, pictures, tables, workbook
 from sabi.serving.selection import select
+from sabi.tables import write_json
 from sabi.words.texts import Language, texts
 
-TABLE, WORKBOOK, PAGE = "grades.csv", "grades.xlsx", "index.html"
+TABLE, WORKBOOK, PAGE, RECORD = "grades.csv", "grades.xlsx", "index.html", "survey.json"
 FOR_PEOPLE = ["path", "specimen", "bridge", "date", "grade", "score"]
 
 
@@ -45,10 +46,9 @@ def grade_into(
     root = repository_of(model) or user_cache_path("sabi", ensure_exists=True)
     grader = Grader.load(model, store=root / STORE)
     selected = select(given)
-    rows, finished = batch.grade_all(grader, identity(model), selected, out)
-    done = selected[: len(rows)]
-    graded = tables.graded_table(done, rows, grader.spec)
-    rejected = tables.rejected_table(done, rows)
+    done, finished = batch.grade_all(grader, identity(model), selected, out)
+    graded = tables.graded_table(done, grader.spec)
+    rejected = tables.rejected_table(done)
     tables.write_csv(graded[FOR_PEOPLE], out / TABLE)
     tables.write_csv(rejected, out / "rejected.csv")
     shown = pictures.thumbnails(graded.file[: pictures.MOST])
@@ -63,6 +63,10 @@ def grade_into(
     }
     page = overview.render(graded, rejected, shown, about, grader.spec.rating, language)
     (out / PAGE).write_text(page, encoding="utf-8")
+    write_json(
+        {"model": identity(model), "grades": grader.spec.grades, "sound": grader.spec.worst_sound},
+        out / RECORD,
+    )
     if sort:
         sort_into_folders(copies_of(graded), grader.spec.grades, out)
     if finished:

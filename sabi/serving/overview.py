@@ -39,11 +39,11 @@ def render(
         groups={
             by: roll_up(graded, by, rating).to_dict("records")
             for by in ("bridge", "specimen")
-            if graded[by].notna().any()
+            if graded[by].any()
         },
         rejected=rejected.to_dict("records"),
         graded=len(rows),
-        newest=max((date for date in graded.date if date), default=None),
+        newest=max(graded.date, default=""),
         grades=rating.names,
         bad=rating.names[rating.worst_sound - 2],
         colours={name: (colour, ink_on(colour)) for name, colour in zip(rating.names, colours, strict=True)},

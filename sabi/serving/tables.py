@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from sabi.grading.grader import Row
 from sabi.grading.model import ModelSpec
 from sabi.grading.specimens import action
 from sabi.photographs.files import printable
 from sabi.photographs.partition import specimen_of
+from sabi.serving.batch import Graded
 from sabi.serving.selection import Selected
 
 GRADES, REJECTED = "grades.csv", "rejected.csv"
@@ -21,18 +21,18 @@ TAKEN = 0x9003  # EXIF's DateTimeOriginal, 2026:11:25 10:00:00
 EXIF = 0x8769
 
 
-def graded_table(selected: Sequence[Selected], rows: Sequence[Row], spec: ModelSpec) -> pd.DataFrame:
+def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
     """Columns path, specimen, bridge, date, grade (its name), position, score, action and file, worst first.
 
     Specimen and bridge are what the model's patterns find in the path, the date
-    stands in the path or in the file; each is None if it is not known.
+    stands in the path or in the file; each is empty if it is not known.
     """
     table = pd.DataFrame(
         [
             (
                 printable(one.path),
-                specimen_of(one.path, spec.specimen),
-                specimen_of(one.path, spec.bridge) if spec.bridge else None,
+                specimen_of(one.path, spec.specimen) or "",
+                (spec.bridge and specimen_of(one.path, spec.bridge)) or "",
                 date_of(one),
                 row.name,
                 row.position,
@@ -40,7 +40,7 @@ def graded_table(selected: Sequence[Selected], rows: Sequence[Row], spec: ModelS
                 action(row.position, spec.rating),
                 one.file,
             )
-            for one, row in zip(selected, rows, strict=True)
+            for one, row in done
             if row.position is not None
         ],
         columns=["path", "specimen", "bridge", "date", "grade", "position", "score", "action", "file"],
@@ -48,18 +48,14 @@ def graded_table(selected: Sequence[Selected], rows: Sequence[Row], spec: ModelS
     return table.sort_values(["position", "score", "path"], kind="stable", ignore_index=True)
 
 
-def rejected_table(selected: Sequence[Selected], rows: Sequence[Row]) -> pd.DataFrame:
+def rejected_table(done: Sequence[Graded]) -> pd.DataFrame:
     """Columns path and reason of what could not be graded."""
-    told = [
-        (printable(one.path), row.reason)
-        for one, row in zip(selected, rows, strict=True)
-        if row.position is None
-    ]
+    told = [(printable(one.path), row.reason) for one, row in done if row.position is None]
     return pd.DataFrame(told, columns=["path", "reason"])
 
 
-def date_of(one: Selected) -> str | None:
-    """The day of a photograph, as in 2026-11-25: the last in its path, else the camera's."""
+def date_of(one: Selected) -> str:
+    """The day of a photograph, as in 2026-11-25: the last in its path, else the camera's; empty without."""
     if found := DATE.findall(one.path):
         year, _, month, day = found[-1]
         return f"{year}-{month}-{day}"
@@ -67,9 +63,9 @@ def date_of(one: Selected) -> str | None:
         with Image.open(one.file) as image:
             taken = str(image.getexif().get_ifd(EXIF).get(TAKEN, ""))
     except Exception:  # Pillow raises anything on damaged metadata, which is not what is graded.
-        return None
+        return ""
     day = re.match(r"(\d{4}):(\d\d):(\d\d)", taken)
-    return "-".join(day.groups()) if day else None
+    return "-".join(day.groups()) if day else ""
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:
@@ -79,7 +75,7 @@ def write_csv(table: pd.DataFrame, file: Path) -> None:
         if column == "path":
             safe[column] = [path_cell(value) for value in safe[column]]
         elif not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = [None if pd.isna(value) else text_cell(value) for value in safe[column]]
+            safe[column] = [text_cell(value) for value in safe[column]]
     safe.to_csv(file, index=False, lineterminator="\n", encoding="utf-8-sig", float_format="%.2f")
 
 

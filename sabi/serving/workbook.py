@@ -33,7 +33,7 @@ def write_workbook(
     with xlsxwriter.Workbook(file, plain) as book:
         _photographs(book, graded, pictures, rating, texts)
         for by in ("bridge", "specimen"):
-            if graded[by].notna().any():
+            if graded[by].any():
                 _groups(book, roll_up(graded, by, rating), by, rating, texts)
         sheet = book.add_worksheet(texts["model"])
         sheet.set_column(0, 0, 28)
@@ -74,8 +74,7 @@ def _photographs(
         sheet.write_number(place, 3, row["score"], number)
         sheet.write_string(place, 4, texts[row["action"]], middle)
         for column, name in enumerate(("specimen", "bridge", "date"), start=5):
-            if row[name] is not None:
-                sheet.write_string(place, column, row[name], middle)
+            sheet.write_string(place, column, row[name], middle)
     sheet.autofilter(0, 1, max(len(graded), 1), len(columns) - 1)
 
 

@@ -58,7 +58,7 @@ def folder(tmp_path_factory) -> Path:
         weights={"cnn1": 1.0},
         thresholds=[1.5, 2.5, 3.5, 4.5],
         correction=None,
-        specimen="(drawing[0-9])",
+        specimen="(drawing[0-9]+)",
         bridge=None,
     )
     model.save(base / "model", whole, base / "networks")

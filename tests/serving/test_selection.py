@@ -1,0 +1,53 @@
+"""Which files a command line means."""
+
+import pytest
+
+from sabi.runtime.errors import InputError
+from sabi.serving.selection import select
+
+
+@pytest.fixture
+def bridge(tmp_path, monkeypatch):
+    for name in ("a.jpg", "b.png", "deck/c.jpg", "deck/deep/d.jpg"):
+        (tmp_path / "bridge" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "bridge" / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["bridge"], ["bridge/a.jpg", "bridge/b.png", "bridge/deck/c.jpg", "bridge/deck/deep/d.jpg"]),
+        (["bridge/deck/", "bridge/a.jpg"], ["bridge/deck/c.jpg", "bridge/deck/deep/d.jpg", "bridge/a.jpg"]),
+        (["bridge/*.jpg"], ["bridge/a.jpg"]),
+        (["bridge/**/*.jpg"], ["bridge/a.jpg", "bridge/deck/c.jpg", "bridge/deck/deep/d.jpg"]),
+        (["bridge/a.jpg", "./bridge/a.jpg", "bridge/a.*"], ["bridge/a.jpg"]),
+        (["bridge/deck/../a.jpg"], ["bridge/deck/../a.jpg"]),
+    ],
+)
+def test_files_folders_and_patterns_each_file_once(bridge, given, expected):
+    assert [one.path for one in select(given)] == expected
+
+
+def test_a_pattern_from_the_root(bridge):
+    assert [one.file for one in select([f"{bridge}/bridge/*.png"])] == [bridge / "bridge/b.png"]
+
+
+@pytest.mark.parametrize("missing", ["bridg", "bridge/*.tif", "bridge/a.jpeg"])
+def test_what_stands_for_no_file_is_told(bridge, missing):
+    with pytest.raises(InputError, match="no such file or folder"):
+        select(["bridge", missing])
+
+
+def test_a_folder_of_nothing_is_told(bridge):
+    (bridge / "empty").mkdir()
+    with pytest.raises(InputError, match=r"^empty: no such file"):
+        select(["empty"])
+
+
+def test_scales_are_those_of_the_folders_labels(bridge):
+    (bridge / "bridge/labels.csv").write_text("file,mm_per_pixel\na.jpg,0.25\n")
+    known = {one.path: one.mm_per_pixel for one in select(["bridge"])}
+    assert known["bridge/a.jpg"] == 0.25 and known["bridge/b.png"] is None
+    assert "bridge/labels.csv" not in known
