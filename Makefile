@@ -57,6 +57,11 @@ $(READY): requirements.lock
 clean-cache: ## Forget all stored embeddings, networks and interrupted trainings; they are made again
 	rm -rf embeddings.db* checkpoints
 
+OUT ?= graded
+.PHONY: grade
+grade: $(READY) ## Grade photographs: make grade PHOTOS=folder OUT=new-folder; writes tables and a page
+	$(SABI) grade $(PHOTOS) --out "$(OUT)"
+
 .PHONY: compare
 compare: $(READY) ## Compare the experiments of this commit: comparison.md, .csv, .png
 	$(SABI) compare

@@ -68,7 +68,7 @@ def grade(
     language: Annotated[Language, typer.Option(help="of the page and the workbook")] = "en",
     sort: Annotated[bool, typer.Option("--sort", help="copy each into score<grade>")] = False,
 ) -> None:
-    """Grade photographs: a table, a workbook and a page in a new folder.
+    """Grade any photographs into a new folder.
 
     Exit status: 0 all are graded, 1 some files are not, 2 none is.
     """
@@ -91,7 +91,7 @@ def export(
     out: Annotated[Path, typer.Option(help="a new folder")],
     model: Annotated[Path, typer.Option(help="the folder of a model")] = Path("data/model"),
 ) -> None:
-    """Copy a model into a folder that grades anywhere, with its networks (several hundred MB)."""
+    """Write a model that grades without the repository."""
     from sabi.grading.export import export
 
     export(model, out)
@@ -103,7 +103,7 @@ def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="a folder that `sabi grade` wrote")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="a later one")],
 ) -> None:
-    """Say of each specimen what became of it between two surveys, the worsened first."""
+    """Say what became worse between two surveys."""
     from sabi.serving.changes import changes
     from sabi.serving.console import print_changes
 
