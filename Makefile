@@ -62,6 +62,10 @@ OUT ?= graded
 grade: $(READY) ## Grade photographs: make grade PHOTOS=folder OUT=new-folder; writes tables and a page
 	$(SABI) grade $(PHOTOS) --out "$(OUT)"
 
+.PHONY: serve
+serve: $(READY) ## Serve a page that grades photographs at http://127.0.0.1:8000 until Ctrl-C
+	@$(SABI) serve
+
 .PHONY: compare
 compare: $(READY) ## Compare the experiments of this commit: comparison.md, .csv, .png
 	$(SABI) compare

@@ -4,6 +4,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from sabi.photographs.decoding import decode
 from sabi.runtime.threads import map_threads
 
@@ -17,7 +19,11 @@ def thumbnails(files: Sequence[Path]) -> list[bytes]:
 
 
 def thumbnail(file: Path) -> bytes:
-    image = decode(file)
+    return small(decode(file))
+
+
+def small(image: Image.Image) -> bytes:
+    """A JPEG of an upright image, which is made smaller in its place."""
     image.thumbnail((SIDE, SIDE))
     stream = io.BytesIO()
     image.save(stream, format="JPEG", quality=80)

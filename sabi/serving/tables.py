@@ -15,6 +15,7 @@ from sabi.serving.batch import Graded
 from sabi.serving.selection import Selected
 
 GRADES, REJECTED = "grades.csv", "rejected.csv"
+COLUMNS = ["path", "specimen", "bridge", "date", "grade", "position", "score", "action", "file"]
 # Year, month and day of a survey in a name: 2026-11-25, 20261125, 2026_11_25.
 DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 TAKEN = 0x9003  # EXIF's DateTimeOriginal, 2026:11:25 10:00:00
@@ -43,8 +44,13 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
             for one, row in done
             if row.position is not None
         ],
-        columns=["path", "specimen", "bridge", "date", "grade", "position", "score", "action", "file"],
+        columns=COLUMNS,
     )
+    return worst_first(table)
+
+
+def worst_first(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` as people read it: by grade, then by score, then by path."""
     return table.sort_values(["position", "score", "path"], kind="stable", ignore_index=True)
 
 
