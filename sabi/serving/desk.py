@@ -5,6 +5,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sabi.photographs.files import SUFFIXES, printable
@@ -58,6 +59,8 @@ class Desk:
             for (job, deliver), outcome in zip(some, outcomes, strict=True):
                 self._settle(job, outcome)
                 deliver(outcome)
+            with suppress(InputError):  # what is next in the line has that as its reason
+                self._worker.ensure()
 
     def _next(self) -> list[tuple[Job, Deliver]]:
         """What is next in the line, once there is anything."""

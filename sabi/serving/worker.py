@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec
@@ -69,7 +70,6 @@ class Worker:
         with self._lock:
             if self._closed:
                 raise InputError("the server is being stopped")
-            self.ready = False
             self._kill()
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(
@@ -85,6 +85,11 @@ class Worker:
             raise InputError(wrong)
         self.ready = True
 
+    def ensure(self) -> None:
+        """Start the process if it has ended; raises `InputError` as `start` does."""
+        if self._process is None or not self._process.is_alive():
+            self.start()
+
     def close(self) -> None:
         """End the process, whatever it is at; it is not started again."""
         with self._lock:
@@ -99,8 +104,7 @@ class Worker:
         """
         if not jobs:
             return []
-        if self._process is None or not self._process.is_alive():
-            self.start()  # it ended between two photographs, of which neither is to blame
+        self.ensure()  # it may have ended between two photographs, of which neither is to blame
         decoded = 0
         try:
             self._pipe.send(list(jobs))
@@ -110,7 +114,8 @@ class Worker:
             return self._answer(self._seconds * len(jobs))
         except (EOFError, OSError) as error:
             took_long = isinstance(error, TimeoutError)
-            self.start()
+            with self._lock:
+                self._kill()
         if decoded == len(jobs) > 1:  # it ended over all of them together
             return [outcome for job in jobs for outcome in self.grade([job])]
         at = min(decoded, len(jobs) - 1)
@@ -124,6 +129,7 @@ class Worker:
         return self._pipe.recv()
 
     def _kill(self) -> None:
+        self.ready = False
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -132,6 +138,8 @@ class Worker:
 
 def _work(model: Path, store: Path, pipe: multiprocessing.connection.Connection) -> None:
     """The process itself; it ends with the server."""
+    # Its own lock would be a semaphore of the system's, which Python reports as lost when the process is killed.
+    tqdm.set_lock(threading.RLock())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, but it is the server that ends it
     try:
         grader = Grader.load(model, store)

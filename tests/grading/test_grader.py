@@ -27,7 +27,7 @@ HELD = ("model.json", "cnn1/model.json", "cnn1/head.npz", "cnn1/backbone.weights
 NAMES = ["rotten", "poor", "3", "fair", "like new"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
     """A model of one small network of our own, untrained, whose head spreads its scores."""
     base = tmp_path_factory.mktemp("model")

@@ -6,7 +6,7 @@ const find = (id) => document.getElementById(id);
 const cards = find("cards"), large = find("large");
 const originals = new Map(); // by the photograph's key: the file, which is shown large
 const line = []; // [file, path] that are not sent yet
-let sending = 0, waiting = 0, count = 0, looking = false, current = null, failures = 0;
+let sending = 0, waiting = 0, count = 0, looking = false, asked = false, current = null, failures = 0;
 
 const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 const post = (url, body) => fetch(url, { method: "POST", body });
@@ -49,9 +49,11 @@ async function send(file, path) {
 }
 
 async function look() {
+  asked = true; // also of a look under way, whose answer may be older than what is asked about
   if (looking) return;
   looking = true;
-  do {
+  while (asked || waiting || sending || failures) {
+    asked = false;
     try {
       const answer = await fetch(`photographs?after=${count}`);
       if (!answer.ok) throw new Error(answer.status);
@@ -64,7 +66,7 @@ async function look() {
     }
     tell();
     if (waiting || sending || failures) await sleep(failures ? 2 : 0.4);
-  } while (waiting || sending || failures);
+  }
   looking = false;
 }
 
@@ -152,9 +154,14 @@ function step(by) {
 }
 
 async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  // All at once: after a wait there are none any more. What was dragged out of another page has no entry.
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  const given = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
   const files = [];
-  for (const entry of entries) await walk(entry, files);
+  for (const one of given) {
+    if (one instanceof File) files.push([one, one.name]);
+    else await walk(one, files);
+  }
   take(files);
 }
 

@@ -1,0 +1,40 @@
+"""Inspectors' grades are only ever added, and the last of each file counts."""
+
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sabi.serving.reviews import Review, add, labels
+
+
+def review(path: str, grade: str, inspector: str = "a") -> Review:
+    return Review(inspector, path, "0" * 64, "", grade, True, "3", 2.9, "model")
+
+
+def test_a_review_is_neither_changed_nor_deleted(tmp_path):
+    file = tmp_path / "reviews.db"
+    add(file, review("a.jpg", "2"))
+    for statement in ("update review set grade = '5'", "delete from review"):
+        with sqlite3.connect(file) as db, pytest.raises(sqlite3.IntegrityError, match="add another"):
+            db.execute(statement)
+    assert labels(file, "a").grade.tolist() == ["2"]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    given=st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from("12345")), max_size=8
+    )
+)
+def test_the_last_word_on_each_file_in_the_order_of_the_first(given, tmp_path_factory):
+    file = tmp_path_factory.mktemp("reviews") / "reviews.db"
+    expected: dict[str, str] = {}
+    for inspector, path, grade in given:
+        add(file, review(path, grade, inspector))
+        if inspector == "a":
+            expected[path] = grade
+    table = labels(file, "a")
+    assert list(table) == ["path", "grade", "specimen"]
+    assert list(zip(table.path, table.grade, strict=True)) == list(expected.items())
