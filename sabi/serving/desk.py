@@ -29,7 +29,7 @@ class Desk:
 
         Raises `InputError` where the worker cannot be started or `keep` cannot be made.
         """
-        self._worker, self._keep = worker, keep
+        self._worker, self.keep = worker, keep
         self._line: queue.SimpleQueue[tuple[Job, Deliver]] = queue.SimpleQueue()
         if keep is not None:
             try:
@@ -71,8 +71,8 @@ class Desk:
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         try:
-            if self._keep is not None and outcome.row is not None:
-                self._kept(job, self._keep)
+            if self.keep is not None and outcome.row is not None:
+                self._kept(job, self.keep)
         except OSError as error:
             print(f"error: a photograph could not be kept ({error.strerror})", file=sys.stderr)
         job.file.unlink(missing_ok=True)

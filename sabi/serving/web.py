@@ -283,6 +283,7 @@ def _renderer(office: Office) -> Callable[..., str]:
         "spec": office.spec,
         "actions": (ACT, WATCH, SOUND),
         "drawings": office.drawings,
+        "kept": office.desk.keep is not None,
         "largest": LARGEST,
         "most": MOST,
         "suffixes": SUFFIXES,

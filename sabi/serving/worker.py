@@ -138,7 +138,7 @@ class Worker:
 
 def _work(model: Path, store: Path, pipe: multiprocessing.connection.Connection) -> None:
     """The process itself; it ends with the server."""
-    # Its own lock would be a semaphore of the system's, which Python reports as lost when the process is killed.
+    # Its own would be a semaphore, which Python reports as lost when this process is killed.
     tqdm.set_lock(threading.RLock())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, but it is the server that ends it
     try:

@@ -22,7 +22,7 @@ def test_a_review_is_neither_changed_nor_deleted(tmp_path):
     assert labels(file, "a").grade.tolist() == ["2"]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(
     given=st.lists(
         st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from("12345")), max_size=8

@@ -77,14 +77,16 @@ def test_it_is_served_until_ctrl_c_and_leaves_nothing(folder, tmp_path):
     found = re.fullmatch(r"open http://.+:(\d+)/\?token=(\S{43}) \(Ctrl-C stops\)\n", line)
     assert found, line
     port, token = found.groups()
+    assert "not encrypted" in process.stdout.readline()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     page = opener.open(f"http://127.0.0.1:{port}/?token={token}").read().decode("utf-8")
     assert "Choose photographs" in page
     started = psutil.Process(process.pid).children(recursive=True)
     assert started and list((tmp_path / "temporary").iterdir())
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it, to the worker too
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0 and "not encrypted" in out
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
     assert err.splitlines()[-1] == "stopped" and "Traceback" not in err and token not in err
-    assert not any(one.is_running() for one in started)
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert alive == []
     assert list((tmp_path / "temporary").iterdir()) == []

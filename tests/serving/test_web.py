@@ -156,6 +156,7 @@ def test_uploads_are_deleted_or_kept_by_their_content(browser, served, photograp
     browser.send(photograph, "G1/私の写真.JPG")
     browser.send(b"no photograph", "notes.jpg")
     browser.cards(2)
+    assert "keeps those that are graded" in browser.get("/").text
     assert list(served.office.uploads.iterdir()) == []
     names = {name: file for file, name in csv.reader((served.keep / "names.csv").open(encoding="utf-8"))}
     assert (served.keep / names["G1/私の写真.JPG"]).read_bytes() == photograph and "notes.jpg" not in names

@@ -14,4 +14,5 @@ def test_each_text_is_there_in_both_languages_with_the_same_names():
     assert english.keys() == japanese.keys()
     for key, text in english.items():
         assert text and japanese[key]
+        assert not hasattr(english, key), f"{key}: templates would take the dictionary's own"
         assert names_in(text) == names_in(japanese[key]), key
