@@ -12,7 +12,19 @@ import pytest
 
 from tests.conftest import ROOT, shell
 
-COMMANDS = ["data", "precheck", "grade", "export", "diff", "compare", "gate", "verify", "lock", "survey", "bench"]
+COMMANDS = [
+    "data",
+    "precheck",
+    "grade",
+    "export",
+    "diff",
+    "compare",
+    "gate",
+    "verify",
+    "lock",
+    "survey",
+    "bench",
+]
 
 
 def check_one_line(ended: subprocess.CompletedProcess) -> None:

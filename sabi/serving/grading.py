@@ -11,6 +11,7 @@ import pandas as pd
 from platformdirs import user_cache_path
 
 from sabi.backbones.store import STORE
+from sabi.evaluation.metrics import HEADLINE
 from sabi.grading.card import Card, card_of, repository_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.grader import Grader
@@ -105,11 +106,12 @@ def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language
         facts.append(
             (said["learnt_from"], said["learnt"].format(photographs=card.photographs, tested=card.tested))
         )
-        for name, (value, low, high) in card.metrics.items():
+        for name in HEADLINE:
+            value, low, high = card.metrics[name]
             if value is not None:
                 facts.append(
                     (
-                        said.get(f"metric_{name}", name),
+                        said[f"metric_{name}"],
                         said["interval"].format(value=value, low=low, high=high),
                     )
                 )
