@@ -64,7 +64,9 @@ def grade(
         list[str], typer.Argument(metavar="PHOTOS...", help="files, folders, or patterns in quotes")
     ],
     out: Annotated[Path, typer.Option(help="a new folder for tables and pages")],
-    model: Annotated[Path, typer.Option(help="the folder of a model")] = Path("data/model"),
+    model: Annotated[
+        str, typer.Option(help="the folder of a model, or models:/sabi@champion")
+    ] = "data/model",
     language: Annotated[Language, typer.Option(help="of the page and the workbook")] = "en",
     sort: Annotated[bool, typer.Option("--sort", help="copy each into score<grade>")] = False,
 ) -> None:
@@ -76,7 +78,7 @@ def grade(
     from sabi.serving.grading import grade_into
 
     try:
-        survey = grade_into(out, photographs, model, language, sort)
+        survey = grade_into(out, photographs, folder_of(model), language, sort)
     except InputError as error:
         print_errors([str(error)])
         raise typer.Exit(2) from None
@@ -96,6 +98,18 @@ def export(
 
     export(model, out)
     print(f"exported: sabi grade PHOTOS... --model {out} --out DIR")
+
+
+@app.command()
+def register(
+    alias: Annotated[
+        str | None, typer.Option(help="a name that then means this version, e.g. champion")
+    ] = None,
+) -> None:
+    """Add the model of this commit to MLflow's registry."""
+    from sabi.serving.register import register
+
+    print(f"registered: {register(Path('data/model'), alias)}")
 
 
 @app.command()
@@ -183,6 +197,15 @@ def throughput(side: int, rounds: int, file: Path) -> None:
     from sabi.bench.throughput import measure
 
     measure(side, rounds, file)
+
+
+def folder_of(model: str) -> Path:
+    """The folder of a model that is given by its path or its address in MLflow's registry."""
+    if not model.startswith("models:/"):
+        return Path(model)
+    from sabi.serving.register import fetch
+
+    return fetch(model)
 
 
 def print_errors(lines: list[str]) -> None:

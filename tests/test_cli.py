@@ -17,6 +17,7 @@ COMMANDS = [
     "precheck",
     "grade",
     "export",
+    "register",
     "diff",
     "compare",
     "gate",

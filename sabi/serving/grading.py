@@ -8,16 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-from platformdirs import user_cache_path
 
-from sabi.backbones.store import STORE
 from sabi.evaluation.metrics import HEADLINE
-from sabi.grading.card import Card, card_of, repository_of
+from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
-from sabi.grading.grader import Grader
 from sabi.grading.model import SUMS, ModelSpec
 from sabi.report.colours import grade_colours
 from sabi.serving import batch, overview, pictures, tables, workbook
+from sabi.serving.loading import load
 from sabi.serving.selection import select
 from sabi.tables import write_json
 from sabi.words.texts import Language, texts
@@ -44,8 +42,7 @@ def grade_into(
     Raises `InputError` for a folder that is no model, photographs that are not there and an
     `out` that holds something else.
     """
-    root = repository_of(model) or user_cache_path("sabi", ensure_exists=True)
-    grader = Grader.load(model, store=root / STORE)
+    grader = load(model)
     selected = select(given)
     done, finished = batch.grade_all(grader, identity(model), selected, out)
     graded = tables.graded_table(done, grader.spec)
