@@ -6,23 +6,25 @@ from pathlib import Path
 import pandas as pd
 
 from sabi.grading.grader import Grader
-from sabi.photographs import labels
+from sabi.photographs import label_table, labels
 from sabi.photographs.files import find, printable
 
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Path, score and grade of the photographs below `folder`; path and reason of the files that are none.
 
-    A grade is its name, a score on the scale of the names.
-    Scales are those of the folder's `labels.csv`, if it has one; raises `InputError`
-    for one that is no such table.
+    A grade is its name, a score on the scale of the names. Scales are those of the
+    folder's table of labels, if it has one, and rows of it that name no file have a
+    reason too; raises `InputError` for one that is no such table.
     """
-    scales = labels.scales(folder)
-    found = [path for path in find(folder) if path != labels.FILE]
+    there = find(folder)
+    scales, unmatched = labels.scales(folder, there)
+    found = [path for path in there if path not in label_table.FILES]
     photographs, known = [folder / path for path in found], [scales.get(path) for path in found]
     rows = dict(zip(found, grader.grade(photographs, known, f"grade {folder.name}"), strict=True))
     graded = [(path, row.score, row.name) for path, row in rows.items() if row.reason is None]
-    rejected = [(printable(path), row.reason) for path, row in rows.items() if row.reason is not None]
+    reasons = {path: row.reason for path, row in rows.items() if row.reason is not None} | unmatched
+    rejected = [(printable(path), reason) for path, reason in sorted(reasons.items())]
     return (
         pd.DataFrame(graded, columns=["path", "score", "grade"]),
         pd.DataFrame(rejected, columns=["path", "reason"]),

@@ -11,8 +11,8 @@ import yaml
 from PIL import Image
 from sklearn.metrics import cohen_kappa_score
 
-from sabi.grading import grader
 from sabi.grades import Grades
+from sabi.grading import grader
 from sabi.grading.thresholds import to_grades
 from sabi.photographs.drawings import draw_ungraded
 from sabi.photographs.features import FEATURES
