@@ -7,7 +7,7 @@ import pandas as pd
 
 from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
-from sabi.grading.folder import grade_folder, sort_into_folders
+from sabi.grading.folder import grade_folder, sort_into_folders, strangers
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import to_grades, tune_thresholds
@@ -27,6 +27,7 @@ from sabi.tables import (
     write_table,
 )
 
+SPLIT = Path("data/split/summary.json")
 UNLABELLED, OUT = Path("data/unlabelled"), Path("data/grades")
 
 
@@ -65,6 +66,8 @@ def main(params: Params) -> None:
     write_table(rejected, OUT / "unlabelled_rejected.csv")
     sort_into_folders(UNLABELLED, unlabelled, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
+    for note in strangers([UNLABELLED / path for path in unlabelled.path], read_json(SPLIT)["drawings"] > 0):
+        print(f"NOTE: {note}")
 
 
 def thresholds_for(table: pd.DataFrame, manifest: pd.DataFrame, params: Params) -> list[float]:

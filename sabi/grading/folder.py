@@ -7,6 +7,7 @@ import pandas as pd
 
 from sabi.grading.grader import Grader
 from sabi.photographs import label_table, labels
+from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
 
 
@@ -29,6 +30,28 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
         pd.DataFrame(graded, columns=["path", "score", "grade"]),
         pd.DataFrame(rejected, columns=["path", "reason"]),
     )
+
+
+def strangers(files: list[Path], learnt_from_drawings: bool) -> list[str]:
+    """A line if photographs among `files` were graded by what has learnt from drawings, or the reverse."""
+    drawings = sum(_is_drawing(file) for file in files)
+    if learnt_from_drawings and drawings < len(files):
+        return [
+            f"{len(files) - drawings} of the {len(files)} pictures graded in data/unlabelled are no drawings "
+            "of sabi's sample, but the networks have learnt from those alone: their grades say nothing of "
+            "steel; put graded photographs into data/raw in place of the drawings"
+        ]
+    if drawings and not learnt_from_drawings:
+        return [
+            f"{drawings} of the {len(files)} pictures graded in data/unlabelled are drawings of sabi's "
+            "sample, not photographs of steel; remove them"
+        ]
+    return []
+
+
+def _is_drawing(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return DRAWING_MARK in stream.read(1024)
 
 
 def sort_into_folders(folder: Path, graded: pd.DataFrame, names: list[str], out: Path) -> None:

@@ -14,6 +14,7 @@ from sklearn.metrics import cohen_kappa_score
 from sabi.grades import Grades
 from sabi.grading import grader
 from sabi.grading.thresholds import to_grades
+from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.drawings import draw_ungraded
 from sabi.photographs.features import FEATURES
 from sabi.settings.params import Params
@@ -72,6 +73,7 @@ def write_inputs(
         Path(f"data/networks/{member}/head.npz").write_bytes(b"weights")
     weights = {"efficientnet": 0.5, "mobilenet": 0.5}
     write_json({"method": "mean", "weights": weights}, "data/ensemble/ensemble.json")
+    write_json({"drawings": 0}, "data/split/summary.json")
     Path("data/unlabelled").mkdir(parents=True)
     return table
 
@@ -247,3 +249,34 @@ def test_grades_that_do_not_begin_at_one_are_called_by_their_names_everywhere(fo
     unlabelled = read_table("data/grades/unlabelled.csv").iloc[0]
     assert (unlabelled.grade, unlabelled.score) == ("4", pytest.approx(4.45))  # what Noting gives, and 1
     assert Path("data/grades/unlabelled/score4/drawing01.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("learnt_from", "unlabelled", "said"),
+    [
+        (300, ["drawing01.jpg"], ""),
+        (0, ["own.png"], ""),
+        (
+            0,
+            ["drawing01.jpg", "own.png"],
+            "NOTE: 1 of the 2 pictures graded in data/unlabelled are drawings of",
+        ),
+        (
+            300,
+            ["drawing01.jpg", "own.png"],
+            "NOTE: 1 of the 2 pictures graded in data/unlabelled are no drawings",
+        ),
+        (300, [], ""),
+    ],
+)
+def test_drawings_among_photographs_and_the_other_way_round_are_told(
+    folder, capsys, learnt_from, unlabelled, said
+):
+    write_inputs(None)
+    write_json({"drawings": learnt_from}, "data/split/summary.json")
+    for name in unlabelled:
+        mark = {"comment": DRAWING_MARK} if name.startswith("drawing") else {}
+        Image.new("RGB", (200, 150), (120, 60, 30)).save(f"data/unlabelled/{name}", **mark)
+    stage.main(params_with())
+    printed = capsys.readouterr().out
+    assert said in printed and ("NOTE" in printed) == bool(said)
