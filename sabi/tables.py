@@ -16,6 +16,7 @@ Spec = TypeVar("Spec", bound=pydantic.BaseModel)
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
+SUMMARY = Path("data/split/summary.json")  # what the stage `split` counted
 TRAINED = Path("data/networks")
 MODEL = Path("data/model")  # all that grading needs
 # In git with the metrics, so that two commits can be compared photograph by photograph.

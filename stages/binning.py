@@ -1,6 +1,5 @@
 """Scores to grades, and photographs without a grade sorted by theirs: `python -m stages.binning`."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ from sabi.grading.ensembling import Ensemble
 from sabi.grading.folder import grade_folder, sort_into_folders, strangers
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, save
-from sabi.grading.thresholds import to_grades, tune_thresholds
+from sabi.grading.thresholds import thresholds_for, to_grades
 from sabi.photographs.features import FEATURES, in_millimetres
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params
@@ -18,6 +17,7 @@ from sabi.stage import run
 from sabi.tables import (
     MANIFEST,
     MODEL,
+    SUMMARY,
     TRAINED,
     read_graded,
     read_json,
@@ -27,7 +27,6 @@ from sabi.tables import (
     write_table,
 )
 
-SPLIT = Path("data/split/summary.json")
 UNLABELLED, OUT = Path("data/unlabelled"), Path("data/grades")
 
 
@@ -44,13 +43,11 @@ def main(params: Params) -> None:
         tables[who] = table.assign(grade=to_grades(table.score.to_numpy(), thresholds[who]))
 
     graded = tables.pop("ensemble")
-    members = pd.concat(table.assign(member=who) for who, table in tables.items())
-    write_graded(members, rating, OUT / "members.csv")
+    write_graded(pd.concat(t.assign(member=who) for who, t in tables.items()), rating, OUT / "members.csv")
     features = read_table("data/augment/measured.csv").set_index("path").loc[graded.path, list(FEATURES)]
     features.index = graded.index
     rule, reason = correction.learn(graded, features, manifest, thresholds["ensemble"], params)
-    columns = {"columns": ["distance", *FEATURES]}
-    learnt = {"on": rule is not None, "reason": reason, "rule": rule and asdict(rule) | columns}
+    learnt = {"on": rule is not None, "reason": reason, "rule": rule and correction.described(rule, rating)}
     write_json(learnt, OUT / "correction.json")
     print(f"correction: {f'off, {reason}' if reason else 'on'}")
     corrected = correction.corrected(graded, features, rule)
@@ -66,17 +63,8 @@ def main(params: Params) -> None:
     write_table(rejected, OUT / "unlabelled_rejected.csv")
     sort_into_folders(UNLABELLED, unlabelled, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
-    for note in strangers([UNLABELLED / path for path in unlabelled.path], read_json(SPLIT)["drawings"] > 0):
+    for note in strangers([UNLABELLED / path for path in unlabelled.path], read_json(SUMMARY)):
         print(f"NOTE: {note}")
-
-
-def thresholds_for(table: pd.DataFrame, manifest: pd.DataFrame, params: Params) -> list[float]:
-    """Thresholds, by position, of the scores (path, partition, score): given, or tuned on validation."""
-    if params.binning.method == "fixed":
-        return params.labels.rating.by_position(params.binning.thresholds).tolist()
-    validation = table[table.partition == "validation"]
-    truth = manifest.grade[validation.path].to_numpy()
-    return tune_thresholds(validation.score.to_numpy(), truth, len(params.labels.grades))
 
 
 if __name__ == "__main__":

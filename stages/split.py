@@ -5,10 +5,9 @@ from pathlib import Path
 from sabi.photographs.manifest import check_enough, doubts, split
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, REJECTED, write_graded, write_json, write_table
+from sabi.tables import MANIFEST, REJECTED, SUMMARY, write_graded, write_json, write_table
 
 RAW = Path("data/raw")
-SUMMARY = Path("data/split/summary.json")
 
 
 def main(params: Params) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,16 +33,19 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
     )
 
 
-def strangers(files: list[Path], learnt_from_drawings: bool) -> list[str]:
-    """A line if photographs among `files` were graded by what has learnt from drawings, or the reverse."""
+def strangers(files: list[Path], summary: dict[str, Any]) -> list[str]:
+    """A line if photographs among `files` were graded by what has learnt from drawings, or the reverse.
+
+    `summary` is that of the stage `split`.
+    """
     drawings = sum(_is_drawing(file) for file in files)
-    if learnt_from_drawings and drawings < len(files):
+    if summary["drawings"] and drawings < len(files):
         return [
             f"{len(files) - drawings} of the {len(files)} pictures graded in data/unlabelled are no drawings "
             "of sabi's sample, but the networks have learnt from those alone: their grades say nothing of "
             "steel; put graded photographs into data/raw in place of the drawings"
         ]
-    if drawings and not learnt_from_drawings:
+    if drawings and not summary["drawings"]:
         return [
             f"{drawings} of the {len(files)} pictures graded in data/unlabelled are drawings of sabi's "
             "sample, not photographs of steel; remove them"

@@ -23,8 +23,8 @@ from sabi.photographs.partition import PARTITIONS, partition_of
 from sabi.runtime.errors import InputError
 from sabi.settings.loading import load
 from sabi.settings.params import Params
-from sabi.tables import MANIFEST, REJECTED, TEXT, read_graded, read_table, write_graded, write_table
-from stages.split import RAW, SUMMARY, main
+from sabi.tables import MANIFEST, REJECTED, SUMMARY, TEXT, read_graded, read_table, write_graded, write_table
+from stages.split import RAW, main
 
 FIVE = Grades(tuple("12345"), 3)
 SUMMARY_OF_NONE = {

@@ -174,7 +174,7 @@ def test_correction_moves_photographs_of_every_kind_by_their_grains(folder):
 
     made = read_json("data/grades/correction.json")
     assert made["on"] and made["reason"] is None
-    assert made["rule"]["columns"][1 + GRAINS] == "grain_size"
+    assert made["rule"]["columns"][1 + GRAINS] == "grain_size" and made["rule"]["above"] == "3"
     assert np.argmax(np.abs(made["rule"]["weights"])) == 1 + GRAINS
     # Without a scale nobody knows the grains of the drawings in millimetres.
     rejected = read_table("data/grades/unlabelled_rejected.csv")
