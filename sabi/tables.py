@@ -10,19 +10,24 @@ import numpy as np
 import pandas as pd
 import pydantic
 
+from sabi.grades import Grades
 from sabi.runtime.errors import InputError, NoSpace, lacks_space
 
 Spec = TypeVar("Spec", bound=pydantic.BaseModel)
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
+SUMMARY = Path("data/split/summary.json")  # what the stage `split` counted
 TRAINED = Path("data/networks")
 MODEL = Path("data/model")  # all that grading needs
 # In git with the metrics, so that two commits can be compared photograph by photograph.
 PREDICTIONS = Path("metrics/predictions.csv")
 PREDICTION_COLUMNS = ["path", "sha256", "specimen", "actual", "predicted", "score"]
 AT_ONCE = 1024  # rows of an array
-TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline")
+# A table's grades are their names, its scores on the scale of those: people read it.
+GRADES = ("grade", "actual", "predicted", "before", "after")
+SCORES = ("score", "soft_score")
+TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline", *GRADES)
 
 
 def read_table(file: str | Path | TextIO) -> pd.DataFrame:
@@ -32,6 +37,41 @@ def read_table(file: str | Path | TextIO) -> pd.DataFrame:
     """
     types = dict.fromkeys(TEXT, str) | {"mm_per_pixel": float}
     return pd.read_csv(file, dtype=types, keep_default_na=False, na_values={"mm_per_pixel": [""]})
+
+
+def read_graded(file: str | Path, rating: Grades) -> pd.DataFrame:
+    """A table as code counts: see `by_position`. Raises `InputError` for a grade of another rating."""
+    try:
+        return by_position(read_table(file), rating)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
+def write_graded(table: pd.DataFrame, rating: Grades, file: str | Path) -> None:
+    """Write a table as people read it: grades (int, from 1) by their names, scores on the scale of those."""
+    named = {name: [rating.names[number - 1] for number in table[name]] for name in GRADES if name in table}
+    scored = {name: rating.shown(table[name].to_numpy(float)) for name in SCORES if name in table}
+    write_table(table.assign(**named, **scored), file)
+
+
+def by_position(table: pd.DataFrame, rating: Grades) -> pd.DataFrame:
+    """A table that was read, with positions (int, from 1) for the names of grades, and scores by position.
+
+    Raises `InputError` for a grade that is none of the `rating`'s.
+    """
+    number_of = dict(zip(rating.names, rating.numbers, strict=True))
+    counted = {}
+    for name in GRADES:
+        if name in table:
+            unknown = table[name][~table[name].isin(rating.names)]
+            if len(unknown):
+                raise InputError(
+                    f"{name} {unknown.iloc[0]!r} is none of labels.grades ({', '.join(rating.names)}); "
+                    "run `dvc repro`"
+                )
+            counted[name] = table[name].map(number_of).astype(int)
+    scored = {name: rating.by_position(table[name].to_numpy(float)) for name in SCORES if name in table}
+    return table.assign(**counted, **scored)
 
 
 def write_table(table: pd.DataFrame, file: str | Path) -> None:

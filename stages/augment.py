@@ -15,14 +15,14 @@ from sabi.report.contact_sheet import sheet_of_copies
 from sabi.runtime.threads import map_threads
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, new_array, read_table, write_table
+from sabi.tables import MANIFEST, new_array, read_graded, write_table
 
 RAW = Path("data/raw")
 OUT = Path("data/augment")
 
 
 def main(params: Params) -> None:
-    manifest = read_table(MANIFEST)
+    manifest = read_graded(MANIFEST, params.labels.rating)
     size = params.augment.size
     OUT.mkdir(parents=True, exist_ok=True)
     measured: dict[str, dict[str, float]] = {}

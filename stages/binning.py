@@ -1,47 +1,58 @@
 """Scores to grades, and photographs without a grade sorted by theirs: `python -m stages.binning`."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
-from sabi.grading.folder import grade_folder, sort_into_folders
+from sabi.grading.folder import grade_folder, sort_into_folders, strangers
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, save
-from sabi.grading.thresholds import to_grades, tune_thresholds
+from sabi.grading.thresholds import thresholds_for, to_grades
 from sabi.photographs.features import FEATURES, in_millimetres
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, MODEL, TRAINED, read_json, read_table, write_json, write_table
+from sabi.tables import (
+    MANIFEST,
+    MODEL,
+    SUMMARY,
+    TRAINED,
+    read_graded,
+    read_json,
+    read_table,
+    write_graded,
+    write_json,
+    write_table,
+)
 
 UNLABELLED, OUT = Path("data/unlabelled"), Path("data/grades")
 
 
 def main(params: Params) -> None:
-    manifest = read_table(MANIFEST).set_index("path")
+    rating = params.labels.rating
+    manifest = read_graded(MANIFEST, rating).set_index("path")
     tables = {name: read_table(TRAINED / name / "predictions.csv") for name in params.networks}
     tables = {"ensemble": read_table("data/ensemble/scores.csv")} | tables
     thresholds = {who: thresholds_for(table, manifest, params) for who, table in tables.items()}
-    write_json(thresholds, OUT / "thresholds.json")
-    print(f"thresholds of the ensemble: {thresholds['ensemble']}")
+    shown = {who: rating.shown(values).tolist() for who, values in thresholds.items()}
+    write_json(shown, OUT / "thresholds.json")
+    print(f"thresholds of the ensemble: {shown['ensemble']}")
     for who, table in tables.items():
         tables[who] = table.assign(grade=to_grades(table.score.to_numpy(), thresholds[who]))
 
     graded = tables.pop("ensemble")
-    write_table(pd.concat(table.assign(member=who) for who, table in tables.items()), OUT / "members.csv")
+    write_graded(pd.concat(t.assign(member=who) for who, t in tables.items()), rating, OUT / "members.csv")
     features = read_table("data/augment/measured.csv").set_index("path").loc[graded.path, list(FEATURES)]
     features.index = graded.index
     rule, reason = correction.learn(graded, features, manifest, thresholds["ensemble"], params)
-    columns = {"columns": ["distance", *FEATURES]}
-    learnt = {"on": rule is not None, "reason": reason, "rule": rule and asdict(rule) | columns}
+    learnt = {"on": rule is not None, "reason": reason, "rule": rule and correction.described(rule, rating)}
     write_json(learnt, OUT / "correction.json")
     print(f"correction: {f'off, {reason}' if reason else 'on'}")
     corrected = correction.corrected(graded, features, rule)
-    write_table(corrected, OUT / "grades.csv")
-    write_table(correction.changes(graded, corrected), OUT / "corrections.csv")
+    write_graded(corrected, rating, OUT / "grades.csv")
+    write_graded(correction.changes(graded, corrected), rating, OUT / "corrections.csv")
 
     ensemble = Ensemble(**read_json("data/ensemble/ensemble.json"))
     spec = ModelSpec.of(params, in_millimetres(manifest), ensemble, thresholds["ensemble"], rule)
@@ -52,15 +63,8 @@ def main(params: Params) -> None:
     write_table(rejected, OUT / "unlabelled_rejected.csv")
     sort_into_folders(UNLABELLED, unlabelled, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
-
-
-def thresholds_for(table: pd.DataFrame, manifest: pd.DataFrame, params: Params) -> list[float]:
-    """The thresholds of the scores (path, partition, score): those given, or tuned on validation."""
-    if params.binning.method == "fixed":
-        return params.binning.thresholds
-    validation = table[table.partition == "validation"]
-    truth = manifest.grade[validation.path].to_numpy()
-    return tune_thresholds(validation.score.to_numpy(), truth, len(params.labels.grades))
+    for note in strangers([UNLABELLED / path for path in unlabelled.path], read_json(SUMMARY)):
+        print(f"NOTE: {note}")
 
 
 if __name__ == "__main__":

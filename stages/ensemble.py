@@ -8,7 +8,7 @@ import numpy as np
 from sabi.grading import ensembling
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, TRAINED, read_table, write_json, write_table
+from sabi.tables import MANIFEST, TRAINED, read_graded, read_table, write_json, write_table
 
 METRICS = Path("metrics/train")
 OUT = Path("data/ensemble")
@@ -18,7 +18,7 @@ def main(params: Params) -> None:
     remove_former_candidates(params.networks)
     method = params.ensemble.method
     tables = [read_table(TRAINED / member / "predictions.csv") for member in params.ensemble.members]
-    grades = read_table(MANIFEST).set_index("path").grade
+    grades = read_graded(MANIFEST, params.labels.rating).set_index("path").grade
     combined = tables[0][["path", "partition"]]
     scores = np.stack([table.score for table in tables])
     validation = (combined.partition == "validation").to_numpy()

@@ -13,9 +13,9 @@ from sabi.tables import (
     PREDICTION_COLUMNS,
     PREDICTIONS,
     TRAINED,
-    read_table,
+    read_graded,
+    write_graded,
     write_json,
-    write_table,
 )
 
 OUT = Path("data/evaluate")
@@ -23,9 +23,10 @@ METRICS = Path("metrics")
 
 
 def main(params: Params) -> None:
-    manifest = read_table(MANIFEST)
-    graded = {"ensemble": read_table("data/grades/grades.csv")}
-    for member, table in read_table("data/grades/members.csv").groupby("member", sort=False):
+    rating = params.labels.rating
+    manifest = read_graded(MANIFEST, rating)
+    graded = {"ensemble": read_graded("data/grades/grades.csv", rating)}
+    for member, table in read_graded("data/grades/members.csv", rating).groupby("member", sort=False):
         graded[member] = table
 
     metrics, bounds, validation = {}, {}, {}
@@ -35,18 +36,18 @@ def main(params: Params) -> None:
         validation[who] = score_errors(known[known.partition == "validation"])
         test = known[known.partition == "test"]
         truth, grades, scores = (test[name].to_numpy() for name in ("grade_true", "grade", "score"))
-        metrics[who] = measure(truth, grades, scores, params.labels.rating)
+        metrics[who] = measure(truth, grades, scores, rating)
         bounds[who] = intervals(
             truth,
             grades,
             scores,
             test.specimen.to_numpy(),
-            params.labels.rating,
+            rating,
             params.evaluate.bootstrap,
         )
         if who == "ensemble":
             predictions = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
-            write_table(predictions[PREDICTION_COLUMNS], PREDICTIONS)
+            write_graded(predictions[PREDICTION_COLUMNS], rating, PREDICTIONS)
     write_json(metrics.pop("ensemble"), METRICS / "ensemble.json")
     write_json(metrics, METRICS / "members.json")
     write_json(validation, METRICS / "validation.json")
@@ -55,7 +56,7 @@ def main(params: Params) -> None:
     embeddings = [np.load(TRAINED / member / "embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")
-    write_table(maps, OUT / "projections.csv")
+    write_graded(maps, rating, OUT / "projections.csv")
 
 
 if __name__ == "__main__":

@@ -2,25 +2,26 @@
 
 from pathlib import Path
 
-from sabi.photographs.manifest import check_enough, split
+from sabi.photographs.manifest import check_enough, doubts, split
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, REJECTED, write_json, write_table
+from sabi.tables import MANIFEST, REJECTED, SUMMARY, write_graded, write_json, write_table
 
 RAW = Path("data/raw")
-SUMMARY = Path("data/split/summary.json")
 
 
 def main(params: Params) -> None:
     manifest, rejected, summary = split(RAW, params)
-    write_table(manifest, MANIFEST)
+    write_graded(manifest, params.labels.rating, MANIFEST)
     write_table(rejected, REJECTED)
     write_json(summary, SUMMARY)
     counts = manifest.partition.value_counts().to_dict()
     named = len(manifest) - summary["without_specimen"]
     print(f"{len(manifest)} photographs used {counts}; of {named} the specimen is named")
     print(f"{len(rejected)} files not used" + (f": {REJECTED} says why" if len(rejected) else ""))
-    check_enough(manifest, rejected, RAW, params)
+    for doubt in doubts(summary):
+        print(f"NOTE: {doubt}")
+    check_enough(manifest, rejected, summary, RAW, params)
 
 
 if __name__ == "__main__":

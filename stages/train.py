@@ -13,7 +13,7 @@ from sabi.photographs.partition import PARTITIONS
 from sabi.runtime.repository import repository_root
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, TRAINED, read_table, write_json, write_rows, write_table
+from sabi.tables import MANIFEST, TRAINED, read_graded, read_table, write_json, write_rows, write_table
 from sabi.tracking.trainings import training
 from sabi.training.checkpoint import Checkpoint
 from sabi.training.key import training_key
@@ -25,7 +25,7 @@ METRICS = Path("metrics/train")
 
 
 def main(name: str, params: Params) -> None:
-    manifest = read_table(MANIFEST)
+    manifest = read_graded(MANIFEST, params.labels.rating)
     parts = {part: read(part, manifest, params) for part in PARTITIONS}
     backbone = checked(parts["train"], params)[name]
     key = training_key(backbone, params, [MANIFEST, *AUGMENTED.glob("*.npy"), AUGMENTED / "measured.csv"])

@@ -28,8 +28,8 @@ Photograph = Path | bytes | np.ndarray
 class Row:
     """What is said of one photograph: a grade, or the reason why there is none."""
 
-    score: float | None  # 1, the worst, to the number of grades
-    grade: int | None  # from 1
+    score: float | None  # on the scale of the grades' names, else 1, the worst, to their number
+    position: int | None  # the grade's, from 1, the worst
     name: str | None  # the grade's
     reason: str | None  # why the photograph cannot be used
 
@@ -110,7 +110,7 @@ class Grader:
             grades = correction.apply(self.spec.correction, scores, grades, features)
         return [
             Row(float(score), int(grade), self.spec.grades[grade - 1], None)
-            for score, grade in zip(scores, grades, strict=True)
+            for score, grade in zip(self.spec.rating.shown(scores), grades, strict=True)
         ]
 
 

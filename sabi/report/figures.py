@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sabi.evaluation.metrics import confusion
-from sabi.grades import LOWEST, Grades
+from sabi.grades import Grades
 from sabi.report.grade_labels import grade_labels
 
 # Worst to best, dark rust to sound; apart in lightness, so also in grey and for the colour-blind.
@@ -76,7 +76,12 @@ def confusion_matrix(actual: np.ndarray, predicted: np.ndarray, rating: Grades) 
 def score_distributions(
     actual: np.ndarray, scores: np.ndarray, thresholds: list[float], rating: Grades
 ) -> bytes:
-    """Scores by the inspector's grade, one dot a photograph, with the thresholds."""
+    """Scores by the inspector's grade, one dot a photograph, with the thresholds.
+
+    Both are on the scale of the grades' names; `actual` (n,) are positions.
+    """
+    worst, best = rating.scale[0], rating.scale[-1]
+    margin = 0.1 * (best - worst) / (len(rating.names) - 1)
 
     def draw(axes) -> None:
         for grade, colour in zip(rating.numbers, grade_colours(len(rating.names)), strict=True):
@@ -86,7 +91,7 @@ def score_distributions(
             axes.scatter(mine, grade + offset, s=16, color=colour, alpha=0.75, lw=0)
         for threshold in thresholds:
             axes.axvline(threshold, color="#555555", lw=1, ls="--")
-        axes.set_xlim(LOWEST - 0.1, rating.highest + 0.1)
+        axes.set_xlim(worst - margin, best + margin)
         axes.set_yticks(rating.numbers, grade_labels(rating))
         axes.set_xlabel("score (dashed: thresholds between grades)")
         axes.set_ylabel("inspector's grade")

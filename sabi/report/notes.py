@@ -1,5 +1,6 @@
 """What makes the figures worse, or better, than they should be, in words."""
 
+from sabi.photographs.manifest import doubts
 from sabi.settings.params import Params
 
 
@@ -10,9 +11,4 @@ def what_to_note(params: Params, summary: dict) -> list[str]:
         notes.append(
             "the networks have random weights; photographs deserve pretrained ones (train.weights: imagenet)"
         )
-    if summary["without_specimen"] == summary["accepted"]:
-        notes.append(
-            "split.specimen matches no name, so every photograph counts as a specimen of its own; if several "
-            "show one piece of steel, test photographs are known from training and the figures are too good"
-        )
-    return notes
+    return notes + doubts(summary)

@@ -12,13 +12,14 @@ from PIL import Image
 from sabi.evaluation.metrics import HEADLINE
 from sabi.grades import Grades
 from sabi.models.member import MemberSpec
+from sabi.names import as_number
 from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
 from sabi.report import figures
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
 from sabi.settings.params import Params
-from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_json, read_table
+from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_graded, read_json, read_table
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 COPIES = Path("data/augment/copies.png")
@@ -28,16 +29,17 @@ MAPS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes: list[str]) -> str:
     """The page: everything in one file, names from files escaped."""
     rating = params.labels.rating
-    manifest = read_table(MANIFEST)
-    judged = read_table("metrics/predictions.csv")
-    projections = read_table("data/evaluate/projections.csv")
-    thresholds = read_json("data/grades/thresholds.json")["ensemble"]
+    manifest = read_graded(MANIFEST, rating)
+    judged = read_graded("metrics/predictions.csv", rating)
+    projections = read_graded("data/evaluate/projections.csv", rating)
+    thresholds = read_json("data/grades/thresholds.json")["ensemble"]  # on the scale of the names
     actual, predicted, scores = (judged[c].to_numpy() for c in ("actual", "predicted", "score"))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         params=params,
         grades=rating.names,
         numbered=grade_labels(rating) != [*rating.names],
+        counted=any(as_number(name) != score for name, score in zip(rating.names, rating.scale, strict=True)),
         bad=bad(rating),
         sound=sound(rating),
         border=f"{rating.names[rating.worst_sound - 2]}|{params.labels.sound}",
@@ -50,14 +52,16 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         test_specimens=manifest.specimen[manifest.partition == "test"].nunique(),
         cards=cards(metrics["ensemble"], intervals["ensemble"], rating),
         confusion=base64_of(figures.confusion_matrix(actual, predicted, rating)),
-        distributions=base64_of(figures.score_distributions(actual, scores, thresholds, rating)),
+        distributions=base64_of(
+            figures.score_distributions(actual, rating.shown(scores), thresholds, rating)
+        ),
         curves={who: base64_of(curve(who)) for who in metrics if who != "ensemble"},
         maps={
             title: base64_of(figures.embedding_map(projections, name, rating)) for name, title in MAPS.items()
         },
         thresholds=thresholds,
-        corrected=corrected(manifest),
-        worst=worst_graded(judged, manifest, params.report.worst),
+        corrected=corrected(manifest, rating),
+        worst=worst_graded(judged, manifest, params.report.worst, rating),
         unlabelled=read_table("data/grades/unlabelled.csv").to_dict("records"),
         unlabelled_rejected=read_table("data/grades/unlabelled_rejected.csv").to_dict("records"),
         rejected=read_table(REJECTED).to_dict("records"),
@@ -86,9 +90,9 @@ def curve(member: str) -> bytes:
     return figures.learning_curve(read_table(folder / "curve.csv"), MemberSpec.read(folder).best_step)
 
 
-def corrected(manifest: pd.DataFrame) -> dict:
+def corrected(manifest: pd.DataFrame, rating: Grades) -> dict:
     """How many test photographs the correction moved, and to what effect; or why it is off."""
-    moved = read_table("data/grades/corrections.csv")
+    moved = read_graded("data/grades/corrections.csv", rating)
     moved = moved[moved.partition == "test"].merge(manifest[["path", "grade"]], on="path")
     return {
         "off": read_json("data/grades/correction.json")["reason"],
@@ -134,14 +138,18 @@ def cards(metrics: dict, intervals: dict, rating: Grades) -> list[dict]:
     ]
 
 
-def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int) -> list[dict]:
-    """Misgraded test photographs, farthest from the inspector's grade first, with pictures."""
+def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:
+    """Misgraded test photographs, farthest from the inspector's grade first, with pictures.
+
+    Their scores are on the scale of the names.
+    """
     pixels = np.load("data/augment/test.npy", mmap_mode="r")[0]
     row_of = {path: row for row, path in enumerate(manifest.path[manifest.partition == "test"])}
     wrong = judged[judged.actual != judged.predicted]
     off = (wrong.score - wrong.actual).abs()
     order = off.sort_values(ascending=False, kind="stable").index[:count]
-    photos = wrong.loc[order].to_dict("records")
+    farthest = wrong.loc[order]
+    photos = farthest.assign(score=rating.shown(farthest.score.to_numpy())).to_dict("records")
     return [photo | {"png": base64_of(png(pixels[row_of[photo["path"]]]))} for photo in photos]
 
 

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +12,9 @@ import pandas as pd
 import yaml
 
 from sabi.grades import Grades
+from sabi.names import normal
 from sabi.runtime.errors import InputError
-from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, read_table
+from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, by_position, read_table
 from sabi.tracking.trainings import training_seconds
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Result:
     params: dict[str, Any]
     metrics: dict[str, Any]  # of the ensemble on test
     validation: dict[str, dict[str, float]]  # errors of the scores on validation, by ensemble and member
-    predictions: pd.DataFrame  # `PREDICTION_COLUMNS`, a row a test photograph
+    predictions: pd.DataFrame  # `PREDICTION_COLUMNS` by position, a row a test photograph
 
     @property
     def members(self) -> list[str]:
@@ -43,8 +44,8 @@ class Result:
     @property
     def grades(self) -> Grades:
         """The grades and where soundness begins."""
-        names = tuple(map(str, self.params["labels"]["grades"]))
-        return Grades(names, names.index(str(self.params["labels"]["sound"])) + 1)
+        names = tuple(normal(str(name)) for name in self.params["labels"]["grades"])
+        return Grades(names, names.index(normal(str(self.params["labels"]["sound"]))) + 1)
 
 
 def read(revision: str) -> Result:
@@ -61,9 +62,13 @@ def read(revision: str) -> Result:
         raise InputError(
             f"{revision}: {PREDICTIONS} has no {', '.join(missing) or 'rows'}; run `dvc repro` there"
         )
-    return Result(
+    result = Result(
         revision, _parsed(yaml.safe_load, revision, "params.yaml"), metrics, validation, predictions
     )
+    try:
+        return replace(result, predictions=by_position(predictions, result.grades))
+    except InputError as error:
+        raise InputError(f"{revision}: {PREDICTIONS}: {error} there") from None
 
 
 def _parsed(parse: Callable[[str], Parsed], revision: str, file: str) -> Parsed:

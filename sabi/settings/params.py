@@ -93,11 +93,11 @@ class Params(Section):
     def _thresholds(self) -> None:
         if self.binning.method == "tuned":
             return
-        best = len(self.labels.grades)
-        bounds = [1.0, *self.binning.thresholds, float(best)]
-        if len(bounds) != best + 1 or any(low >= high for low, high in itertools.pairwise(bounds)):
-            middles = [grade + 0.5 for grade in range(1, best)]
+        scale = self.labels.rating.scale
+        bounds = [scale[0], *self.binning.thresholds, scale[-1]]
+        if len(bounds) != len(scale) + 1 or any(low >= high for low, high in itertools.pairwise(bounds)):
+            middles = [(low + high) / 2 for low, high in itertools.pairwise(scale)]
             raise ValueError(
-                f"binning.thresholds = {self.binning.thresholds}: needs {best - 1} that ascend strictly "
-                f"between 1 and {best}, like {middles}"
+                f"binning.thresholds = {self.binning.thresholds}: needs {len(middles)} that ascend strictly "
+                f"between {scale[0]:g} and {scale[-1]:g}, like {middles}"
             )

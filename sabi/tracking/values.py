@@ -7,7 +7,7 @@ from sabi.evaluation.metrics import HEADLINE
 
 def comparable(metrics: dict[str, Any], intervals: dict[str, Any], parameters: list[int]) -> dict[str, Any]:
     """`metrics` as MLflow's table is to show them, with the ensemble's 95 % bounds and number of weights."""
-    values = {who: by_number(measured) for who, measured in metrics.items()}
+    values = {who: by_plain_name(measured) for who, measured in metrics.items()}
     for name in HEADLINE:
         for bound, value in zip(("low", "high"), intervals["ensemble"][name], strict=True):
             values["ensemble"][f"{name}.{bound}"] = value
@@ -15,7 +15,12 @@ def comparable(metrics: dict[str, Any], intervals: dict[str, Any], parameters: l
     return values
 
 
-def by_number(metrics: dict[str, Any]) -> dict[str, Any]:
-    """`metrics` with recall by the grades' numbers: MLflow takes only few characters."""
-    recall = {str(number): value for number, value in enumerate(metrics["recall"].values(), start=1)}
-    return metrics | {"recall": recall}
+def by_plain_name(metrics: dict[str, Any]) -> dict[str, Any]:
+    """`metrics` with recall by the grades' names if all are whole numbers, else by their positions from 1.
+
+    MLflow takes only few characters.
+    """
+    names = list(metrics["recall"])
+    if not all(name.isascii() and name.isdigit() for name in names):
+        names = [str(position) for position, _ in enumerate(names, start=1)]
+    return metrics | {"recall": dict(zip(names, metrics["recall"].values(), strict=True))}

@@ -80,8 +80,8 @@ def test_a_path_bytes_and_pixels_are_one_photograph(folder, grader):
     assert len({row.score for row in rows}) == len(rows)
     for row in rows:
         assert row.reason is None and 1 <= row.score <= 5
-        assert row.grade == 1 + sum(row.score >= threshold for threshold in grader.spec.thresholds)
-        assert row.name == NAMES[row.grade - 1]
+        assert row.position == 1 + sum(row.score >= threshold for threshold in grader.spec.thresholds)
+        assert row.name == NAMES[row.position - 1]
     assert grader.grade([path.read_bytes() for path in paths]) == rows
     assert grader.grade([np.asarray(Image.open(path)) for path in paths]) == rows
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_used_has_a_reason_in_its_place(folder, grader, tmp_path)
     said = ["empty file", "not a JPEG or PNG", "15 x 40 pixels", "must end in .jpg", "No such file"]
     said += ["must be (height, width, 3) uint8"] * 2 + ["40 x 15 pixels"]
     for row, part in zip([rows[0], *rows[2:]], said, strict=True):
-        assert part in row.reason and (row.score, row.grade, row.name) == (None, None, None)
+        assert part in row.reason and (row.score, row.position, row.name) == (None, None, None)
 
 
 def test_size_scale_and_limits_are_the_models_whatever_params_says(folder, grader, monkeypatch, tmp_path):

@@ -19,13 +19,20 @@ from sabi.report.notes import what_to_note
 from sabi.settings.evaluate import Bootstrap
 from sabi.settings.loading import load
 from sabi.settings.params import Params
-from sabi.tables import MANIFEST, REJECTED, read_table, write_json, write_table
-from sabi.tracking.values import by_number, comparable
+from sabi.tables import MANIFEST, REJECTED, read_graded, write_graded, write_json, write_table
+from sabi.tracking.values import by_plain_name, comparable
 from sabi.training.frozen import head_spec
 from tests.conftest import ROOT
 
 NAMES = ("<b>不良", "so so", "good & bright")
-COUNTS = {"accepted": 27, "rejected": 1, "drawings": 0, "without_specimen": 0}
+COUNTS = {
+    "accepted": 27,
+    "rejected": 1,
+    "drawings": 0,
+    "without_specimen": 0,
+    "first_without_specimen": None,
+    "differ_by_case": [],
+}
 
 
 def params(**train) -> Params:
@@ -53,7 +60,11 @@ def test_the_two_sides_of_the_border_in_words(worst_sound, bad, sound):
         ({"weights": "random"}, {"drawings": 1}, []),
         ({"weights": "imagenet"}, {}, []),
         ({"weights": "random", "mode": "scratch", "head": "dense"}, {}, []),
-        ({"weights": "imagenet"}, {"without_specimen": 26}, []),
+        (
+            {"weights": "imagenet"},
+            {"without_specimen": 26, "first_without_specimen": "1_a.jpg", "differ_by_case": [["A1", "a1"]]},
+            ["26 of 27 photographs, the first 1_a.jpg", "such as A1 and a1"],
+        ),
         ({"weights": "imagenet"}, {"without_specimen": 27}, ["split.specimen matches no name"]),
     ],
 )
@@ -89,16 +100,18 @@ def results(tmp_path_factory) -> Path:
             "after": [3, 3, 3],
         }
     )
-    write_table(manifest, folder / MANIFEST)
+    rating = Grades(NAMES, 2)
+    write_graded(manifest, rating, folder / MANIFEST)
     write_table(pd.DataFrame({"path": ["<u>.txt"], "reason": ["no photograph"]}), folder / REJECTED)
-    write_table(judged, folder / "metrics/predictions.csv")
+    write_graded(judged, rating, folder / "metrics/predictions.csv")
     planes = {f"{name}_{axis}": random.normal(size=27) for name in page.MAPS for axis in "xy"}
-    write_table(manifest[["grade"]].assign(**planes), folder / "data/evaluate/projections.csv")
+    write_graded(manifest[["grade"]].assign(**planes), rating, folder / "data/evaluate/projections.csv")
     write_json({"ensemble": [1.5, 2.5], "densenet": [1.5, 2.5]}, folder / "data/grades/thresholds.json")
-    write_table(moved, folder / "data/grades/corrections.csv")
+    write_graded(moved, rating, folder / "data/grades/corrections.csv")
     write_json({"on": True, "reason": None}, folder / "data/grades/correction.json")
-    write_table(
+    write_graded(
         pd.DataFrame({"path": ["<s>.png", "b.png"], "score": [3.0, 2.9], "grade": [3, 3]}),
+        rating,
         folder / "data/grades/unlabelled.csv",
     )
     write_table(pd.DataFrame([], columns=["path", "reason"]), folder / "data/grades/unlabelled_rejected.csv")
@@ -124,7 +137,7 @@ def results(tmp_path_factory) -> Path:
 def rendered(folder: Path, monkeypatch, notes=()) -> str:
     monkeypatch.chdir(folder)
     chosen = params()
-    judged = read_table("metrics/predictions.csv")
+    judged = read_graded("metrics/predictions.csv", chosen.labels.rating)
     columns = [judged[name].to_numpy() for name in ("actual", "predicted", "score")]
     metrics = measure(*columns, chosen.labels.rating)
     bounds = intervals(
@@ -162,9 +175,15 @@ def test_a_correction_that_is_off_says_why(results, monkeypatch):
         file.write_text(before)
 
 
-def test_recall_is_recorded_under_numbers_because_of_mlflow():
-    values = {"photographs": 3, "recall": dict(zip(NAMES, [0.5, None, 1.0], strict=True))}
-    assert by_number(values) == {"photographs": 3, "recall": {"1": 0.5, "2": None, "3": 1.0}}
+@pytest.mark.parametrize(
+    ("names", "recorded"), [(NAMES, "123"), ("234", "234"), ("12", "12"), (("1", "²"), "12")]
+)
+def test_recall_is_recorded_under_names_that_mlflow_takes_else_under_positions(names, recorded):
+    values = {"photographs": 3, "recall": dict(zip(names, [0.5, None, 1.0], strict=False))}
+    assert by_plain_name(values) == {
+        "photographs": 3,
+        "recall": dict(zip(recorded, [0.5, None, 1.0], strict=False)),
+    }
 
 
 def test_mlflow_gets_the_ensembles_bounds_and_number_of_weights():

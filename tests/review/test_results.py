@@ -11,10 +11,11 @@ from sabi.evaluation.metrics import measure
 from sabi.grades import Grades
 from sabi.review import results
 from sabi.runtime.errors import InputError
-from sabi.tables import PREDICTIONS, write_json, write_table
+from sabi.tables import PREDICTIONS, write_graded, write_json, write_table
 from tests.conftest import ROOT, commit, shell
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+NAMED = "  - 2\n  - 3\n  - 4\n  - 5\n  - 6\n"
 RATING = Grades(("1", "2", "3", "4", "5"), 3)
 
 
@@ -100,3 +101,18 @@ def test_a_model_in_git_is_read(repository):
         write_json({"key": name}, repository / f"data/networks/{name}/model.json")
     commit(repository, "models")
     assert json.dumps(results.models(results.read("HEAD"))["densenet"]) == '{"key": "densenet"}'
+
+
+def test_predictions_of_other_names_of_grades_are_counted_and_those_of_a_former_rating_refused(repository):
+    shown = (repository / "params.yaml").read_text().replace("  - 1\n  - 2\n  - 3\n  - 4\n  - 5\n", NAMED)
+    (repository / "params.yaml").write_text(shown)
+    commit(repository, "other names")
+    with pytest.raises(
+        InputError, match=r"^HEAD: metrics/predictions.csv: actual '1' is none of labels.grades"
+    ):
+        results.read("HEAD")
+    table = predictions(1, 0.8).assign(score=lambda table: table.predicted - 0.0)
+    write_graded(table, Grades(tuple("23456"), 2), repository / PREDICTIONS)
+    commit(repository, "run again")
+    results._files.cache_clear()
+    pd.testing.assert_frame_equal(results.read("HEAD").predictions, table)

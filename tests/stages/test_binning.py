@@ -11,17 +11,20 @@ import yaml
 from PIL import Image
 from sklearn.metrics import cohen_kappa_score
 
+from sabi.grades import Grades
 from sabi.grading import grader
 from sabi.grading.thresholds import to_grades
+from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.drawings import draw_ungraded
 from sabi.photographs.features import FEATURES
 from sabi.settings.params import Params
-from sabi.tables import read_json, read_table, write_json, write_table
+from sabi.tables import read_graded, read_json, read_table, write_graded, write_json, write_table
 from stages import binning as stage
 from tests.conftest import ROOT
 
 WIKI = [2.3, 3.1, 3.4, 3.7]
 NAMES = ["rotten", "poor", "3", "fair", "like new"]
+RATING = Grades(tuple(NAMES), 3)
 GRAINS = FEATURES.index("grain_size")
 
 
@@ -46,7 +49,9 @@ def params_with(**changes) -> Params:
 CORRECTED = {"binning__correction__method": "measured", "binning__correction__above": "3"}
 
 
-def write_inputs(mm_per_pixel: float | None, learnt_from_measured: bool = False) -> pd.DataFrame:
+def write_inputs(
+    mm_per_pixel: float | None, learnt_from_measured: bool = False, rating: Grades = RATING
+) -> pd.DataFrame:
     """What the stage reads, of 300 photographs whose scores blur 3 and 4, whose grains do not."""
     random = np.random.default_rng(8)
     grade = random.integers(1, 6, 300)
@@ -56,7 +61,7 @@ def write_inputs(mm_per_pixel: float | None, learnt_from_measured: bool = False)
     table["partition"] = np.repeat(["train", "validation", "test"], 100)
     table["mm_per_pixel"] = mm_per_pixel
     table["score"] = np.clip(blurred + random.normal(0, 0.1, 300), 1, 5)
-    write_table(table.drop(columns="score"), "data/split/manifest.csv")
+    write_graded(table.drop(columns="score"), rating, "data/split/manifest.csv")
     features = pd.DataFrame(random.normal(0, 1, (300, len(FEATURES))), columns=FEATURES)
     features["grain_size"] = 3.0 - 1.5 * (grade > 3) + random.normal(0, 0.2, 300)
     write_table(pd.concat([table.path, features], axis=1), "data/augment/measured.csv")
@@ -68,6 +73,7 @@ def write_inputs(mm_per_pixel: float | None, learnt_from_measured: bool = False)
         Path(f"data/networks/{member}/head.npz").write_bytes(b"weights")
     weights = {"efficientnet": 0.5, "mobilenet": 0.5}
     write_json({"method": "mean", "weights": weights}, "data/ensemble/ensemble.json")
+    write_json({"drawings": 0}, "data/split/summary.json")
     Path("data/unlabelled").mkdir(parents=True)
     return table
 
@@ -101,7 +107,10 @@ def test_without_correction_grades_are_those_of_the_thresholds(folder):
     (folder / "data/unlabelled/labels.csv").write_text("file,mm_per_pixel\n")
     (folder / "data/unlabelled/notes.txt").write_text("not a photograph")
     stage.main(params_with())
-    graded, thresholds = read_table("data/grades/grades.csv"), read_json("data/grades/thresholds.json")
+    graded, thresholds = (
+        read_graded("data/grades/grades.csv", RATING),
+        read_json("data/grades/thresholds.json"),
+    )
     assert set(thresholds) == {"ensemble", "efficientnet", "densenet", "mobilenet"}
     assert graded.grade.tolist() == to_grades(graded.score.to_numpy(), thresholds["ensemble"]).tolist()
     assert read_json("data/grades/correction.json") == {
@@ -116,7 +125,7 @@ def test_without_correction_grades_are_those_of_the_thresholds(folder):
     folders = {path.name for path in Path("data/grades/unlabelled").iterdir()}
     assert folders == {f"score{name}" for name in NAMES}
     for path, grade in zip(unlabelled.path, unlabelled.grade, strict=True):
-        copy = Path("data/grades/unlabelled") / f"score{NAMES[grade - 1]}" / path
+        copy = Path("data/grades/unlabelled") / f"score{grade}" / path
         assert copy.read_bytes() == (Path("data/unlabelled") / path).read_bytes()
     # labels.csv is no photograph that was refused.
     assert read_table("data/grades/unlabelled_rejected.csv").path.tolist() == ["notes.txt"]
@@ -148,24 +157,24 @@ def test_correction_moves_photographs_of_every_kind_by_their_grains(folder):
     table = write_inputs(0.3).set_index("path")
     draw_ungraded(folder / "data/unlabelled", count=2)
     stage.main(params_with(**CORRECTED))
-    graded = read_table("data/grades/grades.csv")
+    graded = read_graded("data/grades/grades.csv", RATING)
     plain = to_grades(graded.score.to_numpy(), read_json("data/grades/thresholds.json")["ensemble"])
     truth = table.grade[graded.path].to_numpy()
     for part in ("validation", "test"):
         mine = graded.partition == part
         assert kappa(graded.grade[mine], truth[mine]) > kappa(plain[mine], truth[mine]) + 0.02
-    changed = read_table("data/grades/corrections.csv")
+    changed = read_graded("data/grades/corrections.csv", RATING)
     assert set(changed.partition) == {"validation", "test"}
     assert set(changed.before) | set(changed.after) == {3, 4}
     different = graded[graded.grade != plain]
     assert changed.path.tolist() == different.path.tolist()
     assert changed.after.tolist() == different.grade.tolist()
     # The members' own grades stay as they are.
-    assert (read_table("data/grades/members.csv").grade.to_numpy() == np.tile(plain, 3)).all()
+    assert (read_graded("data/grades/members.csv", RATING).grade.to_numpy() == np.tile(plain, 3)).all()
 
     made = read_json("data/grades/correction.json")
     assert made["on"] and made["reason"] is None
-    assert made["rule"]["columns"][1 + GRAINS] == "grain_size"
+    assert made["rule"]["columns"][1 + GRAINS] == "grain_size" and made["rule"]["above"] == "3"
     assert np.argmax(np.abs(made["rule"]["weights"])) == 1 + GRAINS
     # Without a scale nobody knows the grains of the drawings in millimetres.
     rejected = read_table("data/grades/unlabelled_rejected.csv")
@@ -200,7 +209,7 @@ def test_the_correction_moves_ungraded_photographs_too(folder):
     stage.main(params_with(**CORRECTED))
     graded = read_table("data/grades/unlabelled.csv").set_index("path")
     assert graded.score.tolist() == [3.45, 3.45]
-    assert graded.grade.to_dict() == {"coarse.png": 3, "none.png": 4}
+    assert graded.grade.to_dict() == {"coarse.png": "3", "none.png": "fair"}
     assert Path("data/grades/unlabelled/score3/coarse.png").is_file()
     assert Path("data/grades/unlabelled/scorefair/none.png").is_file()
 
@@ -223,3 +232,51 @@ def test_fixed_thresholds_and_an_empty_folder(folder):
     assert thresholds == dict.fromkeys(thresholds, WIKI)
     assert list(read_table("data/grades/unlabelled.csv")) == ["path", "score", "grade"]
     assert len(list(Path("data/grades/unlabelled").iterdir())) == 5 and not Noting.seen
+
+
+def test_grades_that_do_not_begin_at_one_are_called_by_their_names_everywhere(folder):
+    """Their scores stand on the scale of the names, in folders, tables, thresholds and what is printed."""
+    names = ["2", "3", "4", "5", "6"]
+    table = write_inputs(None, rating=Grades(tuple(names), 2)).set_index("path")
+    draw_ungraded(folder / "data/unlabelled", count=1)
+    given = {"labels__grades": names, "labels__sound": "3", "binning__thresholds": [2.6, 3.5, 4.5, 5.5]}
+    stage.main(params_with(**given, binning__method="fixed"))
+    assert read_json("data/grades/thresholds.json")["ensemble"] == pytest.approx([2.6, 3.5, 4.5, 5.5])
+    graded = read_table("data/grades/grades.csv")
+    by_name = pd.cut(graded.score, [0, 2.6, 3.5, 4.5, 5.5, 7], right=False, labels=names)
+    assert graded.grade.tolist() == by_name.tolist()
+    assert (graded.score - table.score[graded.path].to_numpy()).tolist() == pytest.approx([1.0] * 200)
+    unlabelled = read_table("data/grades/unlabelled.csv").iloc[0]
+    assert (unlabelled.grade, unlabelled.score) == ("4", pytest.approx(4.45))  # what Noting gives, and 1
+    assert Path("data/grades/unlabelled/score4/drawing01.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("learnt_from", "unlabelled", "said"),
+    [
+        (300, ["drawing01.jpg"], ""),
+        (0, ["own.png"], ""),
+        (
+            0,
+            ["drawing01.jpg", "own.png"],
+            "NOTE: 1 of the 2 pictures graded in data/unlabelled are drawings of",
+        ),
+        (
+            300,
+            ["drawing01.jpg", "own.png"],
+            "NOTE: 1 of the 2 pictures graded in data/unlabelled are no drawings",
+        ),
+        (300, [], ""),
+    ],
+)
+def test_drawings_among_photographs_and_the_other_way_round_are_told(
+    folder, capsys, learnt_from, unlabelled, said
+):
+    write_inputs(None)
+    write_json({"drawings": learnt_from}, "data/split/summary.json")
+    for name in unlabelled:
+        mark = {"comment": DRAWING_MARK} if name.startswith("drawing") else {}
+        Image.new("RGB", (200, 150), (120, 60, 30)).save(f"data/unlabelled/{name}", **mark)
+    stage.main(params_with())
+    printed = capsys.readouterr().out
+    assert said in printed and ("NOTE" in printed) == bool(said)

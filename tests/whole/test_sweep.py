@@ -7,7 +7,8 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from sabi.tables import read_json, read_table
+from sabi.grades import Grades
+from sabi.tables import read_graded, read_json, read_table
 from tests.conftest import change_params, commit, shell
 
 pytestmark = pytest.mark.slow
@@ -90,7 +91,7 @@ def test_the_gate_passes_forbids_and_says_when_it_cannot_tell(tiny, tmp_path):
     assert "no difference" in changed({"report": {"worst": 3}}, fails=False)
 
     # One photograph that was right is wrong: a threshold goes just past its score, and past no other.
-    judged = read_table(folder / "metrics/predictions.csv")
+    judged = read_graded(folder / "metrics/predictions.csv", Grades(tuple("12345"), 3))
     thresholds = read_json(folder / "data/grades/thresholds.json")["ensemble"]
     moved = []
     for border in range(1, 5):  # between this grade and the next
