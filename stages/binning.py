@@ -7,7 +7,7 @@ import pandas as pd
 
 from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
-from sabi.grading.folder import grade_folder, sort_into_folders
+from sabi.grading.folder import check_graded, grade_folder, sort_into_folders
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import to_grades, tune_thresholds
@@ -18,6 +18,7 @@ from sabi.stage import run
 from sabi.tables import MANIFEST, MODEL, TRAINED, read_json, read_table, write_json, write_table
 
 UNLABELLED, OUT = Path("data/unlabelled"), Path("data/grades")
+UNLABELLED_REJECTED = OUT / "unlabelled_rejected.csv"
 
 
 def main(params: Params) -> None:
@@ -49,9 +50,11 @@ def main(params: Params) -> None:
     fix_threads(1)  # for each of the batches that are embedded at once
     unlabelled, rejected = grade_folder(Grader.load(MODEL), UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")
-    write_table(rejected, OUT / "unlabelled_rejected.csv")
+    write_table(rejected, UNLABELLED_REJECTED)
     sort_into_folders(UNLABELLED, unlabelled, spec.grades, OUT / "unlabelled")
-    print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
+    told = f": {UNLABELLED_REJECTED} says why" if len(rejected) else ""
+    print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected{told}")
+    check_graded(unlabelled, rejected, UNLABELLED)
 
 
 def thresholds_for(table: pd.DataFrame, manifest: pd.DataFrame, params: Params) -> list[float]:

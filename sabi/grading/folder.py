@@ -8,6 +8,7 @@ import pandas as pd
 from sabi.grading.grader import Grader
 from sabi.photographs import labels
 from sabi.photographs.files import find, printable
+from sabi.runtime.errors import InputError
 
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -26,6 +27,16 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
         pd.DataFrame(graded, columns=["path", "score", "grade"]),
         pd.DataFrame(rejected, columns=["path", "reason"]),
     )
+
+
+def check_graded(graded: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
+    """Raise `InputError` if no file of `folder` could be graded. Hidden ones (`.gitkeep`) count for nothing."""
+    files = rejected[~rejected.path.map(lambda path: Path(path).name.startswith("."))]
+    if graded.empty and len(files):
+        raise InputError(
+            f"{folder}: none of its {len(files)} files can be graded, the first: "
+            f"{files.path.iloc[0]}: {files.reason.iloc[0]}; replace them, or empty the folder"
+        )
 
 
 def sort_into_folders(folder: Path, graded: pd.DataFrame, names: list[str], out: Path) -> None:

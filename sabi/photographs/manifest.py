@@ -47,20 +47,22 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
             accepted[path] = result
 
     # Before any other reason: a photograph that was graded twice is doubtful even if one copy is unusable.
-    for path, repeated in _repeated(accepted, labelled).items():
+    named = {
+        path: labelled[path].specimen or partition.specimen_of(path, params.split.specimen)
+        for path in accepted
+    }
+    for path, repeated in _repeated(accepted, labelled, named).items():
         rejected[path] = repeated
         del accepted[path]
 
     rows, unnamed = [], 0
     for path, decoded in accepted.items():
-        label = labelled[path]
-        named = label.specimen or partition.specimen_of(path, params.split.specimen)
         try:
-            rows.append(_row(path, decoded, label, named, params))
+            rows.append(_row(path, decoded, labelled[path], named[path], params))
         except Unusable as reason:
             rejected[path] = str(reason)
             continue
-        unnamed += named is None
+        unnamed += named[path] is None
     manifest = pd.DataFrame(rows, columns=COLUMNS).astype({"mm_per_pixel": float})
     reasons = [(printable(path), reason) for path, reason in sorted(rejected.items())]
     summary = {
@@ -99,17 +101,22 @@ def _row(path: str, decoded: Decoded, label: Label, named: str | None, params: P
     return path, decoded.sha256, specimen, label.grade, part, soft, scale
 
 
-def _repeated(accepted: dict[str, Decoded], labelled: dict[str, Label]) -> dict[str, str]:
+def _repeated(
+    accepted: dict[str, Decoded], labelled: dict[str, Label], named: dict[str, str | None]
+) -> dict[str, str]:
     """Reasons against photographs whose pixels are there more than once.
 
-    Of copies under one grade the first path stays; under several grades none
-    does, because the inspector's word is then unknown.
+    Of copies under one grade the first path whose specimen is `named` stays, or
+    the first if none's is: a copy under a name like `3_IMG 01.jpg` would be a
+    specimen of its own. Under several grades none stays, because the
+    inspector's word is then unknown.
     """
     same: dict[str, list[str]] = {}
     for path, decoded in accepted.items():
         same.setdefault(decoded.pixel_sha256, []).append(path)
     reasons = {}
-    for first, *others in same.values():
+    for paths in same.values():
+        first, *others = sorted(paths, key=lambda path: (named[path] is None, path))
         if len({labelled[path].grade for path in [first, *others]}) > 1:
             for path in [first, *others]:
                 other = others[0] if path == first else first

@@ -1,6 +1,7 @@
 """What makes the figures worse, or better, than they should be, in words."""
 
 from sabi.settings.params import Params
+from sabi.tables import REJECTED
 
 
 def what_to_note(params: Params, summary: dict) -> list[str]:
@@ -16,3 +17,12 @@ def what_to_note(params: Params, summary: dict) -> list[str]:
             "show one piece of steel, test photographs are known from training and the figures are too good"
         )
     return notes
+
+
+def what_was_left_out(rejected: int, unlabelled_rejected: int) -> list[str]:
+    """A line for each of the two folders of photographs of which files, so many, could not be used."""
+    counts = [
+        (rejected, "of data/raw were not used", REJECTED),
+        (unlabelled_rejected, "of data/unlabelled were not graded", "data/grades/unlabelled_rejected.csv"),
+    ]
+    return [f"{count} files {what}; {table} says why" for count, what, table in counts if count]
