@@ -30,7 +30,7 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def check_graded(graded: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
-    """Raise `InputError` if no file of `folder` could be graded. Hidden ones (`.gitkeep`) count for nothing."""
+    """Raise `InputError` if no file of `folder` could be graded; hidden ones (`.gitkeep`) do not count."""
     files = rejected[~rejected.path.map(lambda path: Path(path).name.startswith("."))]
     if graded.empty and len(files):
         raise InputError(

@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -109,8 +110,11 @@ def _decoded(stream: BinaryIO, min_side: int, max_megapixels: float) -> Image.Im
         check_size(image, min_side, max_megapixels)
         _check_single(image)
         image.load()
-        if image.format in ("JPEG", "MPO"):  # PNG has checksums, which Pillow looks at
+        # Pillow decodes these to grey or black without a word.
+        if image.format in ("JPEG", "MPO"):
             _check_jpeg(_whole(stream))
+        elif image.format == "PNG":
+            _check_png(_whole(stream))
         # Not ImageOps.exif_transpose, which rewrites all metadata, and fails where it cannot.
         turn = _turn(image)
         upright = _rgb(image)
@@ -167,17 +171,35 @@ def _damage(jpeg: bytes) -> str | None:
     return None
 
 
+def _check_png(data: bytes) -> None:
+    """Raise `Unusable` if a checksum of the picture in a PNG file is wrong.
+
+    Pillow compares few of them, and takes zeros, of which a half copied file
+    consists to its end, for black.
+    """
+    for name, _, sound in _chunks(data):
+        if name.isalpha() and name[:1].isupper() and not sound:
+            raise Unusable(f"damaged (wrong checksum of {name.decode()}); copy it from the camera again")
+
+
 def _without_metadata(png: bytes) -> bytes:
     """A PNG file without texts and other metadata, which Pillow refuses if they are long or damaged."""
-    kept, place = [PNG], len(PNG)
-    while place < len(png):
+    kept = [
+        chunk
+        for name, chunk, sound in _chunks(png)
+        if name[:1].isupper() or name == b"tRNS" or (name in KEPT and sound)
+    ]
+    return PNG + b"".join(kept)
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """The chunks of a PNG file, the last perhaps cut: name, all bytes, whether their checksum is right."""
+    place, name = len(PNG), b""
+    while place < len(png) and name != b"IEND":
         end = place + 12 + int.from_bytes(png[place : place + 4])
         name, chunk = png[place + 4 : place + 8], png[place:end]
-        sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
-        if name[:1].isupper() or name == b"tRNS" or (name in KEPT and sound):
-            kept.append(chunk)
+        yield name, chunk, zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
         place = end
-    return b"".join(kept)
 
 
 def check_size(image: Image.Image, min_side: int, max_megapixels: float) -> None:

@@ -348,11 +348,15 @@ def test_what_cameras_put_around_the_end_of_a_picture_is_no_damage(tmp_path, kin
 
 @pytest.mark.parametrize("level", [0, 6])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
-def test_a_changed_byte_in_the_picture_of_a_png_is_damage(tmp_path, level, share):
+def test_a_changed_or_missing_part_of_the_picture_of_a_png_is_damage(tmp_path, level, share):
     data = bytearray(encoded(SMOOTH, compress_level=level))
-    data[60 + int((len(data) - 90) * share)] ^= 64
-    (tmp_path / "3_a.png").write_bytes(data)
-    assert reason_against(tmp_path / "3_a.png").startswith("cannot be decoded: ")
+    place = 60 + int((len(data) - 90) * share)
+    for damage in (bytes([data[place] ^ 64]), bytes(len(data) - place), bytes(len(data) - place - 12)):
+        data[place : place + len(damage)] = damage
+        (tmp_path / "3_a.png").write_bytes(data)
+        assert reason_against(tmp_path / "3_a.png").startswith(
+            ("cannot be decoded: ", "damaged (wrong checks")
+        )
 
 
 @pytest.mark.parametrize("kind", ["HEIF", "WEBP", "TIFF"])
