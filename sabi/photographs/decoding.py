@@ -34,6 +34,8 @@ DAMAGE = re.compile(
 )
 # Zeros before an end mark, but for one that belongs to a stuffed byte of the picture, FF 00.
 PADDING = re.compile(rb"(?:(?<![\xff\x00])|(?<=\xff\x00))\x00++(?=\xff++\xd9)")
+# Left where a copy broke off after its place on the disk was reserved; no compressed picture has such a run.
+HALF_COPIED = bytes(4096)
 TURNS = {  # by orientation; others need none
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -115,6 +117,8 @@ def _decoded(stream: BinaryIO, min_side: int, max_megapixels: float) -> Image.Im
             _check_jpeg(_whole(stream))
         elif image.format == "PNG":
             _check_png(_whole(stream))
+        elif image.format in ("HEIF", "WEBP") and _whole(stream).endswith(HALF_COPIED):
+            raise Unusable("damaged (its second part is zeros); copy it from the camera again")
         # Not ImageOps.exif_transpose, which rewrites all metadata, and fails where it cannot.
         turn = _turn(image)
         upright = _rgb(image)

@@ -359,6 +359,18 @@ def test_a_changed_or_missing_part_of_the_picture_of_a_png_is_damage(tmp_path, l
         )
 
 
+@pytest.mark.parametrize("kind", ["HEIF", "WEBP"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_half_copied_file_of_a_phone_is_refused(tmp_path, kind, share):
+    """libheif and libwebp decode zeros to some colour without a word."""
+    data = encoded(np.random.default_rng(1).integers(0, 256, (256, 320, 3), np.uint8), kind, quality=95)
+    place = int(len(data) * share)
+    assert len(data) - place > 4096
+    (tmp_path / "3_a.heic").write_bytes(data[:place] + bytes(len(data) - place))
+    assert reason_against(tmp_path / "3_a.heic").startswith("damaged (its second part is zeros)")
+    decode(data + bytes(100))
+
+
 @pytest.mark.parametrize("kind", ["HEIF", "WEBP", "TIFF"])
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.6, 0.95])
 def test_another_file_cut_short_is_refused(tmp_path, kind, share):
