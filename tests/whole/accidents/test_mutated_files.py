@@ -88,6 +88,7 @@ def folder(tmp_path_factory) -> Path:
     return base
 
 
+@pytest.mark.slow
 def test_every_mutated_file_is_used_or_told(folder):
     chosen = load(ROOT / "params.yaml")
     manifest, rejected, _ = split(folder / "raw", chosen)
