@@ -6,7 +6,7 @@ import pandas as pd
 
 from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
-from sabi.grading.folder import grade_folder, sort_into_folders, strangers
+from sabi.grading.folder import check_graded, grade_folder, sort_into_folders
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import thresholds_for, to_grades
@@ -17,7 +17,6 @@ from sabi.stage import run
 from sabi.tables import (
     MANIFEST,
     MODEL,
-    SUMMARY,
     TRAINED,
     read_graded,
     read_json,
@@ -63,8 +62,7 @@ def main(params: Params) -> None:
     write_table(rejected, OUT / "unlabelled_rejected.csv")
     sort_into_folders(UNLABELLED, unlabelled, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
-    for note in strangers([UNLABELLED / path for path in unlabelled.path], read_json(SUMMARY)):
-        print(f"NOTE: {note}")
+    check_graded(unlabelled, rejected, UNLABELLED)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from sabi.grading.folder import strangers
 from sabi.models.member import MemberSpec
 from sabi.report.console import print_summary
-from sabi.report.notes import what_to_note
+from sabi.report.notes import what_to_note, what_was_left_out
 from sabi.report.page import render
 from sabi.settings.params import Params
 from sabi.stage import run
@@ -34,10 +34,9 @@ def main(params: Params) -> None:
     compared = comparable(metrics, intervals, [model.parameters for model in models.values()])
     added = record_result(params, results, compared, trained, [PAGE])
     print_summary(metrics, intervals, summary)
-    for note in notes:
+    unlabelled_rejected = read_table("data/grades/unlabelled_rejected.csv")
+    for note in [*notes, *what_was_left_out(summary["rejected"], len(unlabelled_rejected))]:
         print(f"note: {note}")
-    if summary["rejected"]:
-        print(f"note: {summary['rejected']} files of data/raw were not used; {REJECTED} says why")
     reused = embeddings_reused(trained.values())
     if reused:
         print("embeddings: {} of {} reused from the store".format(*reused))

@@ -10,6 +10,7 @@ from sabi.grading.grader import Grader
 from sabi.photographs import label_table, labels
 from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
+from sabi.runtime.errors import InputError
 
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -56,6 +57,16 @@ def strangers(files: list[Path], summary: dict[str, Any]) -> list[str]:
 def _is_drawing(file: Path) -> bool:
     with file.open("rb") as stream:
         return DRAWING_MARK in stream.read(1024)
+
+
+def check_graded(graded: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
+    """Raise `InputError` if no file of `folder` could be graded; hidden ones (`.gitkeep`) do not count."""
+    files = rejected[~rejected.path.map(lambda path: Path(path).name.startswith("."))]
+    if graded.empty and len(files):
+        raise InputError(
+            f"{folder}: none of its {len(files)} files can be graded, the first: "
+            f"{files.path.iloc[0]}: {files.reason.iloc[0]}; replace them, or empty the folder"
+        )
 
 
 def sort_into_folders(folder: Path, graded: pd.DataFrame, names: list[str], out: Path) -> None:

@@ -66,14 +66,18 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
             accepted[path] = result
 
     # Before any other reason: a photograph that was graded twice is doubtful even if one copy is unusable.
-    for path, repeated in _repeated(accepted, labelled).items():
+    named = {
+        path: labelled[path].specimen or partition.specimen_of(path, params.split.specimen)
+        for path in accepted
+    }
+    for path, repeated in _repeated(accepted, labelled, named).items():
         rejected[path] = repeated
         del accepted[path]
 
     usable: dict[str, Usable] = {}
     for path, decoded in accepted.items():
         try:
-            usable[path] = _usable(path, decoded, labelled[path], params)
+            usable[path] = _usable(path, decoded, labelled[path], named[path], params)
         except Unusable as reason:
             rejected[path] = str(reason)
 
@@ -103,12 +107,14 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
     return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), summary
 
 
-def _usable(path: str, decoded: Decoded, label: Label, params: Params) -> Usable:
-    """What is to be known of a photograph; raises `Unusable` if it is not to be used after all."""
+def _usable(path: str, decoded: Decoded, label: Label, named: str | None, params: Params) -> Usable:
+    """What is to be known of a photograph, whose specimen is `named` or not.
+
+    Raises `Unusable` if it is not to be used after all.
+    """
     scale = label.mm_per_pixel or params.scale.photographs
     check_coverage(decoded.width, decoded.height, scale, params.augment.size, params.scale.target)
     chosen, rating = params.split, params.labels.rating
-    named = label.specimen or partition.specimen_of(path, chosen.specimen)
     name = rating.names[label.grade - 1]
     soft = partition.soft_score(
         label.grade, decoded.sha256, seed=chosen.seed, half_width=chosen.soft_score.half_width
@@ -167,17 +173,22 @@ def doubts(summary: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _repeated(accepted: dict[str, Decoded], labelled: dict[str, Label]) -> dict[str, str]:
+def _repeated(
+    accepted: dict[str, Decoded], labelled: dict[str, Label], named: dict[str, str | None]
+) -> dict[str, str]:
     """Reasons against photographs whose pixels are there more than once.
 
-    Of copies under one grade the first path stays; under several grades none
-    does, because the inspector's word is then unknown.
+    Of copies under one grade the first path whose specimen is `named` stays, or
+    the first if none's is: a copy under a name like `3_IMG 01.jpg` would be a
+    specimen of its own. Under several grades none stays, because the
+    inspector's word is then unknown.
     """
     same: dict[str, list[str]] = {}
     for path, decoded in accepted.items():
         same.setdefault(decoded.pixel_sha256, []).append(path)
     reasons = {}
-    for first, *others in same.values():
+    for paths in same.values():
+        first, *others = sorted(paths, key=lambda path: (named[path] is None, path))
         if len({labelled[path].grade for path in [first, *others]}) > 1:
             for path in [first, *others]:
                 other = others[0] if path == first else first

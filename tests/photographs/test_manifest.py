@@ -145,6 +145,25 @@ def test_equal_pixels_are_used_once_or_if_graded_differently_not_at_all(files):
             assert any(other in reasons[path] for other in paths if other != path)
 
 
+@pytest.mark.parametrize("first", ["3_IMG_0001 (copy).png", "3_specimen2-1.png"])
+def test_of_equal_pixels_the_file_stays_whose_name_tells_the_specimen(tmp_path, first):
+    """Else a copy would be a specimen of its own, perhaps on the other side of a test."""
+    for path in (first, "3_specimen7-1.png", "3_specimen7-2.png", "3_zzz.png"):
+        write(tmp_path / path, 1)
+    manifest, rejected, summary = split(tmp_path, params())
+    kept = min([first, "3_specimen7-1.png"], key=lambda path: ("specimen" not in path, path))
+    assert manifest.path.tolist() == [kept] and summary["without_specimen"] == 0
+    assert set(rejected.reason) == {f"same pixels as {kept}; one is enough"}
+
+
+def test_of_equal_pixels_the_file_stays_whose_specimen_the_table_tells(tmp_path):
+    for path in ("a.png", "b.png", "c.png"):
+        write(tmp_path / path, 1)
+    (tmp_path / "labels.csv").write_text("file,grade,specimen\na.png,3,\nb.png,3,girder\nc.png,3,girder\n")
+    manifest, _, _ = split(tmp_path, params(labels={"source": "csv"}))
+    assert manifest.path.tolist() == ["b.png"] and manifest.specimen.tolist() == ["girder"]
+
+
 def test_every_file_is_in_exactly_one_of_manifest_and_rejected(tmp_path):
     good = ["3_specimen1-1.png", "bridge/4_specimen2-1.JPEG", '5_it\'s, "so".png', "3_folder.png/2_in.png"]
     for picture, path in enumerate(good):
