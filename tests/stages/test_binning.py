@@ -14,7 +14,6 @@ from sklearn.metrics import cohen_kappa_score
 from sabi.grades import Grades
 from sabi.grading import grader
 from sabi.grading.thresholds import to_grades
-from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.drawings import draw_ungraded
 from sabi.photographs.features import FEATURES
 from sabi.runtime.errors import InputError

@@ -11,7 +11,7 @@ import pytest
 
 from sabi.runtime.repository import environment_for_another_repository
 from sabi.tables import read_table
-from tests.conftest import ROOT, change_params, shell
+from tests.conftest import ROOT, change_params, run_stages, shell
 from tests.whole.test_pipeline import MEMBERS, lock, metrics, mlflow_runs, stages_run
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ def test_a_fine_tuning_that_was_killed_goes_on(copy):
     assert "continuing after epoch" in shell(command, copy)
     assert not list((copy / "checkpoints").iterdir())  # nothing left of it
     assert (copy / "data/networks/mobilenet/backbone.weights.h5").exists()
-    shell("dvc repro --single-item --force binning", copy)  # grades with the weights saved
+    run_stages(copy, "binning")  # grades with the weights saved
 
 
 def test_two_named_grades_and_a_scale_from_a_csv(copy):
@@ -71,7 +71,7 @@ def test_two_named_grades_and_a_scale_from_a_csv(copy):
     labels = {"source": "csv", "grades": ["defect", "good"], "sound": "good"}
     scale = {"photographs": 0.2, "target": 1.0}
     change_params(copy, {"labels": labels, "scale": scale, "train": {"measured": True}})
-    log = shell("dvc repro", copy)
+    log = run_stages(copy)
     manifest = read_table(copy / "data/split/manifest.csv")
     assert set(manifest.grade) == {"defect", "good"} and set(manifest.mm_per_pixel) == {0.2, 0.25}
     assert len(manifest) == len(lines) - 1

@@ -9,15 +9,15 @@ from mlflow import MlflowClient
 
 from sabi.grades import Grades
 from sabi.tables import read_graded, read_json, read_table
-from tests.conftest import change_params, commit, shell
+from tests.conftest import change_params, commit, run_stages, shell
 
 pytestmark = pytest.mark.slow
-SETS = ("densenet", "mobilenet", "densenet,mobilenet", "efficientnet,densenet")
+SETS = ("mobilenet", "efficientnet,densenet")
 
 
 @pytest.fixture(scope="module")
 def swept(tiny, tmp_path_factory):
-    """The repository that has run once, then a sweep of four sets, two at once, one more that fails."""
+    """The repository that has run once, then a sweep of two sets at once, one more that fails."""
     folder = shutil.copytree(tiny, tmp_path_factory.mktemp("story") / "repository", symlinks=True)
     lists = ",".join(f"[{members}]" for members in SETS)
     shell("dvc exp run --queue -n unheard-of -S 'ensemble.members=[unheard_of]'", folder)
@@ -53,7 +53,7 @@ def test_the_sweep_is_compared_and_recorded_under_the_names_of_its_experiments(s
         ("efficientnet", "densenet", "mobilenet"),
         *(tuple(members.split(",")) for members in SETS),
     }
-    assert (rows.seconds > 0).all() and (rows.parameters > 1e6).all()
+    assert (rows.seconds > 0).all() and (rows.parameters > 5e5).all()
     assert (
         rows.accuracy_verdict.iloc[1:].str.match("better|worse|no difference|cannot tell with 1[0-9] ").all()
     )
@@ -78,17 +78,20 @@ def test_the_gate_passes_forbids_and_says_when_it_cannot_tell(tiny, tmp_path):
     folder = shutil.copytree(tiny, tmp_path / "repository", symlinks=True)
     base = shell("git rev-parse HEAD", folder).strip()
 
-    def changed(changes: dict, fails: bool) -> str:
+    def changed(
+        changes: dict, fails: bool, stages: tuple[str, ...] = ("binning", "evaluate", "report")
+    ) -> str:
         shell(f"git checkout -q {base} -- .", folder)
         change_params(folder, changes)
-        shell("dvc repro", folder)
+        run_stages(folder, *stages)
+        shell("dvc commit --quiet --force", folder)
         commit(folder, "change")
         printed = shell(f"python -m sabi.cli gate {base}", folder, fails=fails)
         assert (folder / "gate.md").read_text() in printed
         return printed
 
     # Nothing that the figures depend on.
-    assert "no difference" in changed({"report": {"worst": 3}}, fails=False)
+    assert "no difference" in changed({"report": {"worst": 3}}, False, ("report",))
 
     # One photograph that was right is wrong: a threshold goes just past its score, and past no other.
     judged = read_graded(folder / "metrics/predictions.csv", Grades(tuple("12345"), 3))
