@@ -30,6 +30,10 @@ coverage: $(READY) ## Run every test, show the lines that none runs (what runs i
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --cov=sabi --cov=stages \
 		--cov-report=term-missing:skip-covered
 
+.PHONY: accidents
+accidents: $(READY) ## Kill and interrupt the pipeline, fill its disk; the next run must come to the same bytes (an hour)
+	pytest -m accident tests/whole/accidents
+
 .PHONY: docs
 docs: $(READY) ## Build the pages of docs/ as a site in site/; fail if a link leads nowhere
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict

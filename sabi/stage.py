@@ -4,11 +4,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, NoSpace, lacks_space
 from sabi.runtime.interruption import CONTINUE, INTERRUPTED
 from sabi.runtime.machine import check_machine
-from sabi.runtime.outputs import check_inputs
+from sabi.runtime.outputs import bytes_written, check_inputs
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.tracking.results import record_failure
@@ -18,7 +19,7 @@ from sabi.tracking.store import reason
 def run(main: Callable[[Params], None]) -> None:
     """Run a stage's `main` with the checked parameters of `params.yaml` in this folder.
 
-    Exits with 1 and one line on standard error for an `InputError`, with 130
+    Exits with 1 and one line on standard error for an `InputError` or a full disk, with 130
     when interrupted. Why a DVC experiment failed is recorded in MLflow, too.
     """
     checked = None
@@ -33,6 +34,8 @@ def run(main: Callable[[Params], None]) -> None:
     except BaseException as error:
         if "DVC_EXP_NAME" in os.environ:
             record(error, checked)
+        if lacks_space(error) and not isinstance(error, NoSpace):
+            error = NoSpace(Path(), bytes_written(os.environ.get("DVC_STAGE", "")))
         if isinstance(error, InputError):
             sys.exit(f"error: {error}")
         if isinstance(error, KeyboardInterrupt):

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from sabi.grades import Grades
+from sabi.names import normal
 from sabi.runtime.errors import InputError
 from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, by_position, read_table
 from sabi.tracking.trainings import training_seconds
@@ -43,8 +44,8 @@ class Result:
     @property
     def grades(self) -> Grades:
         """The grades and where soundness begins."""
-        names = tuple(map(str, self.params["labels"]["grades"]))
-        return Grades(names, names.index(str(self.params["labels"]["sound"])) + 1)
+        names = tuple(normal(str(name)) for name in self.params["labels"]["grades"])
+        return Grades(names, names.index(normal(str(self.params["labels"]["sound"]))) + 1)
 
 
 def read(revision: str) -> Result:

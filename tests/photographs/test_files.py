@@ -19,6 +19,12 @@ AWKWARD = [
     "2_.jpg",
     "2_#%&?*[x]{y}~.jpg",
     "4_\N{PILE OF POO}.JPEG",
+    "3_phone.HEIC",
+    "3_phone.heif",
+    "3_scan.tif",
+    "3_scan.TIFF",
+    "3_web.webp",
+    "3_pair.MPO",
 ]
 
 

@@ -25,7 +25,14 @@ from sabi.training.frozen import head_spec
 from tests.conftest import ROOT
 
 NAMES = ("<b>不良", "so so", "good & bright")
-COUNTS = {"accepted": 27, "rejected": 1, "drawings": 0, "without_specimen": 0}
+COUNTS = {
+    "accepted": 27,
+    "rejected": 1,
+    "drawings": 0,
+    "without_specimen": 0,
+    "first_without_specimen": None,
+    "differ_by_case": [],
+}
 
 
 def params(**train) -> Params:
@@ -53,7 +60,11 @@ def test_the_two_sides_of_the_border_in_words(worst_sound, bad, sound):
         ({"weights": "random"}, {"drawings": 1}, []),
         ({"weights": "imagenet"}, {}, []),
         ({"weights": "random", "mode": "scratch", "head": "dense"}, {}, []),
-        ({"weights": "imagenet"}, {"without_specimen": 26}, []),
+        (
+            {"weights": "imagenet"},
+            {"without_specimen": 26, "first_without_specimen": "1_a.jpg", "differ_by_case": [["A1", "a1"]]},
+            ["26 of 27 photographs, the first 1_a.jpg", "such as A1 and a1"],
+        ),
         ({"weights": "imagenet"}, {"without_specimen": 27}, ["split.specimen matches no name"]),
     ],
 )
