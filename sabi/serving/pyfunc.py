@@ -7,16 +7,12 @@ if it is known, `mm_per_pixel`; gives grade, score and reason (why there is no g
 from pathlib import Path
 from typing import Any
 
+import mlflow.models
+import pandas as pd
+from mlflow.pyfunc import PythonModel
+
 from sabi.runtime.determinism import pin_environment
-
-# Before TensorFlow loads. What NumPy and OpenBLAS read at their start, MLflow has started already.
-pin_environment()
-
-import mlflow.models  # noqa: E402
-import pandas as pd  # noqa: E402
-from mlflow.pyfunc import PythonModel  # noqa: E402
-
-from sabi.serving.loading import load  # noqa: E402
+from sabi.serving.loading import load
 
 FOLDER = "model"  # the artifact
 
@@ -25,6 +21,9 @@ class GradingModel(PythonModel):
     """A `Grader` of the folder that was logged."""
 
     def load_context(self, context: Any) -> None:
+        # Before TensorFlow loads. NumPy runs already as MLflow has started it: its last bits are the pipeline's
+        # where its processor has AVX2 and no more, or these variables are set before MLflow starts.
+        pin_environment()
         self._grader = load(Path(context.artifacts[FOLDER]))
 
     def predict(
