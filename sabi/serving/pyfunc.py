@@ -21,8 +21,8 @@ class GradingModel(PythonModel):
     """A `Grader` of the folder that was logged."""
 
     def load_context(self, context: Any) -> None:
-        # Before TensorFlow loads. NumPy runs already as MLflow has started it: its last bits are the pipeline's
-        # where its processor has AVX2 and no more, or these variables are set before MLflow starts.
+        # Before TensorFlow loads. NumPy runs already as MLflow has started it: where the processor has
+        # more than AVX2, its last bits are the pipeline's if these variables were set before.
         pin_environment()
         self._grader = load(Path(context.artifacts[FOLDER]))
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -77,7 +78,7 @@ def test_the_pipeline_the_command_and_mlflow_give_the_same_bits(copy):
             given = json.load(answer)["predictions"]
     assert [one["score"] for one in given[:-1]] == graded.score.tolist()
     assert [one["grade"] for one in given[:-1]] == graded.grade.tolist()
-    assert given[-1]["score"] is None and "not a" in given[-1]["reason"]
+    assert np.isnan(given[-1]["score"]) and "not a" in given[-1]["reason"]
 
 
 def test_only_a_commits_own_result_is_registered(copy):
