@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from sabi.runtime.determinism import pin_environment
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, NoSpace, lacks_space
 from sabi.runtime.interruption import INTERRUPTED, quick_end
 
 pin_environment()
@@ -34,8 +34,8 @@ def before() -> None:
     """What every command does first."""
     from sabi.runtime.repository import mend_dvc
 
-    if mended := mend_dvc():
-        print(f"note: {mended}", file=sys.stderr)
+    for line in mend_dvc():
+        print(f"note: {line}", file=sys.stderr)
 
 
 @app.command()
@@ -153,6 +153,10 @@ def main() -> None:
         app(prog_name="sabi")
     except InputError as error:
         sys.exit(f"error: {error}")
+    except Exception as error:
+        if lacks_space(error):
+            sys.exit(f"error: {NoSpace(Path(), None)}")
+        raise
 
 
 if __name__ == "__main__":
