@@ -347,7 +347,7 @@ SPELLINGS = (
 @given(
     pieces=st.lists(st.sampled_from(["ブリッジ 1", "ブリッジ 2", "橋 12", "Träger 7", "pont 3"]), max_size=8),
     spelled=st.lists(st.sampled_from(SPELLINGS), min_size=8, max_size=8),
-    pattern=st.sampled_from(["_([^/]+)-", "_(nothing)-", "_((?:ブリッジ|橋|Träger) [0-9]+)", "csv"]),
+    pattern=st.sampled_from(["_([^/]+)-", "_(nothing)-", "_((?:ブリッジ|橋|Träger|pont) [0-9]+)", "csv"]),
     seed=st.integers(0, 9),
 )
 def test_however_a_piece_of_steel_is_spelled_it_is_in_one_partition(pieces, spelled, pattern, seed):
