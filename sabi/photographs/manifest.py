@@ -204,8 +204,8 @@ def check_enough(
     if 0 < summary["drawings"] < len(manifest):
         raise InputError(
             f"{folder}: {summary['drawings']} of the {len(manifest)} photographs are drawings of sabi's "
-            "sample, the others are not; what is learnt from both says nothing of steel; empty the folder "
-            f"(rm -r {folder}), put your own photographs there alone, and likewise for data/unlabelled"
+            "sample, the others are not; what is learnt from both says nothing of steel; take the drawings "
+            "out (named like 1_specimen004-1.jpg), and those of data/unlabelled (drawing01.jpg)"
         )
     held = {name: manifest.specimen[manifest.grade == n].nunique() for n, name in enumerate(names, start=1)}
     needed = specimens_needed(params.split.folds)

@@ -311,7 +311,9 @@ def test_grades_with_too_few_specimens_are_told_with_the_number_needed(folds, ne
 def test_own_photographs_beside_the_drawings_of_the_sample_are_refused():
     check(table(), params(), drawings=15)
     check(table(), params(), drawings=0)
-    with pytest.raises(InputError, match=r"^data/raw: 1 of the 15 photographs are drawings .*rm -r data/raw"):
+    with pytest.raises(
+        InputError, match=r"^data/raw: 1 of the 15 photographs are drawings .*take the drawings out"
+    ):
         check(table(), params(), drawings=1)
 
 
