@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from sabi.grades import Grades
 from sabi.runtime.errors import InputError
+from sabi.settings.reading import read_parameters
 from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, read_table
 from sabi.tracking.trainings import training_seconds
 
@@ -62,14 +62,14 @@ def read(revision: str) -> Result:
             f"{revision}: {PREDICTIONS} has no {', '.join(missing) or 'rows'}; run `dvc repro` there"
         )
     return Result(
-        revision, _parsed(yaml.safe_load, revision, "params.yaml"), metrics, validation, predictions
+        revision, _parsed(read_parameters, revision, "params.yaml"), metrics, validation, predictions
     )
 
 
 def _parsed(parse: Callable[[str], Parsed], revision: str, file: str) -> Parsed:
     try:
         return parse(text(revision, file))
-    except (ValueError, yaml.YAMLError) as error:  # a merge's conflict marks, say
+    except ValueError as error:  # a merge's conflict marks, say
         detail = " ".join(str(error).split())[:200]
         raise InputError(f"{revision}: {file} cannot be read ({detail}); run `dvc repro` there") from None
 
