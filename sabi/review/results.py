@@ -96,6 +96,7 @@ def models(result: Result) -> dict[str, dict[str, Any]]:
 def text(revision: str, file: str) -> str:
     """A file as it is in a revision, in git or in DVC's cache; raises `InputError` if it is not there."""
     from dvc.scm import SCMError
+    from dvc_data.index import DataIndexDirError
 
     try:
         return _files(revision).read_text(file, encoding="utf-8")
@@ -103,8 +104,8 @@ def text(revision: str, file: str) -> str:
         raise InputError(
             f"{revision}: no such revision; `git branch -a` and `dvc exp list` show them"
         ) from None
-    except FileNotFoundError:
-        # DVC says the same of a file the revision lacks and of one its cache lacks.
+    except (FileNotFoundError, DataIndexDirError):
+        # DVC says the same of a file the revision lacks and of one its cache lacks; the latter of a folder.
         raise InputError(
             f"{revision}: no {file}; run `dvc repro` there and commit, or `dvc fetch` if it is only not here"
         ) from None
