@@ -48,11 +48,12 @@ def data() -> None:
 
 @app.command()
 def precheck() -> None:
-    """Name all photographs that `dvc repro` would stop at."""
-    from sabi.photographs.precheck import unreadable
+    """Name all that `dvc repro` would stop at."""
+    from sabi.precheck import errors, notes
 
-    folders = (Path("data/raw"), Path("data/unlabelled"))
-    if lines := [line for folder in folders for line in unreadable(folder)]:
+    for line in notes():
+        print(f"note: {line}", file=sys.stderr)
+    if lines := errors():
         print_errors(lines)
         raise typer.Exit(1)
 

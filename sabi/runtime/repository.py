@@ -22,6 +22,22 @@ def repository_root() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
 
 
+def unfit_for_experiments(root: Path) -> str | None:
+    """Why DVC's queue and `--temp` fail in a repository at `root`, with the way out; None if they do not.
+
+    DVC writes the path into a file in ASCII, and takes it for a part of a URL, in which `#`, `?` and `%` end
+    or change it; the result of an experiment is then lost, some without a word.
+    """
+    path = str(root.resolve())
+    wrong = sorted({c for c in path if not c.isascii() or c in "#?%"})
+    if not wrong:
+        return None
+    return (
+        f"DVC cannot run experiments (--queue, --temp) below {path}: its path has {' '.join(wrong)}; "
+        "move the repository to a folder named with plain letters"
+    )
+
+
 def git(*arguments: str) -> str:
     """What a git command prints; raises `InputError` if it fails."""
     result = subprocess.run(["git", *arguments], capture_output=True, text=True)

@@ -8,4 +8,4 @@ from sabi.settings.section import Section
 
 
 class Report(Section):
-    worst: Annotated[int, Field(ge=0)]
+    worst: Annotated[int, Field(ge=0, le=1000)]
