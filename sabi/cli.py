@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from sabi.runtime.determinism import pin_environment
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, NoSpace, lacks_space
 from sabi.runtime.interruption import INTERRUPTED, quick_end
 from sabi.words.texts import Language
 
@@ -35,8 +35,8 @@ def before() -> None:
     """What every command does first."""
     from sabi.runtime.repository import mend_dvc
 
-    if mended := mend_dvc():
-        print(f"note: {mended}", file=sys.stderr)
+    for line in mend_dvc():
+        print(f"note: {line}", file=sys.stderr)
 
 
 @app.command()
@@ -49,11 +49,12 @@ def data() -> None:
 
 @app.command()
 def precheck() -> None:
-    """Name all photographs that `dvc repro` would stop at."""
-    from sabi.photographs.precheck import unreadable
+    """Name all that `dvc repro` would stop at."""
+    from sabi.precheck import errors, notes
 
-    folders = (Path("data/raw"), Path("data/unlabelled"))
-    if lines := [line for folder in folders for line in unreadable(folder)]:
+    for line in notes():
+        print(f"note: {line}", file=sys.stderr)
+    if lines := errors():
         print_errors(lines)
         raise typer.Exit(1)
 
@@ -229,6 +230,10 @@ def main() -> None:
         app(prog_name="sabi")
     except InputError as error:
         sys.exit(f"error: {error}")
+    except Exception as error:
+        if lacks_space(error):
+            sys.exit(f"error: {NoSpace(Path(), None)}")
+        raise
 
 
 if __name__ == "__main__":

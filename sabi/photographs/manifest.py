@@ -215,18 +215,19 @@ def check_enough(
     if 0 < summary["drawings"] < len(manifest):
         raise InputError(
             f"{folder}: {summary['drawings']} of the {len(manifest)} photographs are drawings of sabi's "
-            "sample, the others are not; what is learnt from both says nothing of steel; empty the folder "
-            f"(rm -r {folder}), put your own photographs there alone, and likewise for data/unlabelled"
+            "sample, the others are not; what is learnt from both says nothing of steel; take the drawings "
+            "out (named like 1_specimen004-1.jpg), and those of data/unlabelled (drawing01.jpg)"
         )
     held = {name: manifest.specimen[manifest.grade == n].nunique() for n, name in enumerate(names, start=1)}
     needed = specimens_needed(params.split.folds)
     few = [f"grade {name} has {count}" for name, count in held.items() if count < needed]
     folds = f" in each of the {params.split.folds} folds" * (params.split.folds > 1)
+    drop = "set split.soft_score.outside to clip, or " * (params.split.soft_score.outside == "drop")
     if few:
         raise InputError(
             f"{folder}: too few specimens: {', '.join(few)}; every grade needs {needed}, so that training, "
-            f"validation and test have one each{folds}; add photographs of other specimens of these grades, "
-            "or see whether split.specimen takes several for one, or leave them out of labels.grades"
+            f"validation and test have one each{folds}; {drop}add photographs of other specimens of these "
+            "grades, or see whether split.specimen takes several for one, or leave them out of labels.grades"
         )
     counts = Counter(zip(manifest.grade, manifest.partition, strict=True))
     missing = [
@@ -236,7 +237,6 @@ def check_enough(
         if counts[grade, part] == 0
     ]
     if missing:
-        drop = "set split.soft_score.outside to clip, or " * (params.split.soft_score.outside == "drop")
         raise InputError(
             f"{folder}: no photographs of {', '.join(missing)}: specimens that hold several grades, each in "
             f"one partition, cannot be shared out so that all have every grade; {drop}add photographs of "

@@ -12,7 +12,7 @@ from sabi.settings.section import Section, as_name, as_spelled_name
 
 class Labels(Section):
     source: Literal["name", "folder", "csv"]
-    grades: Annotated[list[str], Field(min_length=2)]
+    grades: Annotated[list[str], Field(min_length=2, max_length=100)]
     sound: str
 
     @pydantic.field_validator("grades", mode="before")

@@ -9,7 +9,7 @@ from sabi.settings.section import Section, check_pattern
 
 
 class Report(Section):
-    worst: Annotated[int, Field(ge=0)]
+    worst: Annotated[int, Field(ge=0, le=1000)]
     bridge: str | None
 
     @pydantic.field_validator("bridge")

@@ -68,6 +68,11 @@ FIGURES = {
         (ACTUAL, SCORES, THRESHOLDS, FIVE),
         (ACTUAL, SCORES, [2.3, 3.1, 3.4, 3.7], FIVE),
     ),
+    "scores on the scale of the names": (
+        figures.score_distributions,
+        (ACTUAL, 10 * SCORES, [15, 25, 35, 45], Grades(("10", "20", "30", "40", "50"), 3)),
+        (ACTUAL, SCORES, THRESHOLDS, FIVE),
+    ),
     "scores of one grade": (
         figures.score_distributions,
         (ACTUAL[ACTUAL == 3], SCORES[ACTUAL == 3], THRESHOLDS, FIVE),

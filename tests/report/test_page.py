@@ -158,9 +158,21 @@ def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(resu
     assert "inspector so so , given good &amp; bright" in text
     moved = "threshold above grade so so moved 2 of the test photographs"
     assert f"{moved}: 1 to the inspector's grade, 1 away from it" in text
+    assert "pictures 0 0 2" in text and "scores count them from 1:" in text
     assert "Area in rust colours by grade" in html and "Altered copies by grade" in html
     # Two of grades, five features, three maps, a curve, the sheet and a misgraded photograph; all inside.
     assert html.count("<img ") == html.count('src="data:image/') == 2 + 5 + 3 + 1 + 1 + 1
+
+
+def test_a_misgraded_photograph_is_shown_with_its_score_on_the_scale_of_the_names(results, monkeypatch):
+    monkeypatch.chdir(results)
+    manifest = read_graded(MANIFEST, Grades(NAMES, 2))
+    test = manifest[manifest.partition == "test"]
+    judged = pd.DataFrame(
+        {"path": test.path, "actual": test.grade, "predicted": 4 - test.grade, "score": 2.75}
+    )
+    first = page.worst_graded(judged, manifest, 1, Grades(("2", "3", "4"), 3))[0]
+    assert (first["actual"], first["predicted"], first["score"]) == (1, 3, pytest.approx(3.75))
 
 
 def test_a_correction_that_is_off_says_why(results, monkeypatch):
