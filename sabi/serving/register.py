@@ -52,7 +52,7 @@ def register(model: Path, alias: str | None) -> str:
         raise InputError(
             f"{model}: is not this repository's data/model, so nothing tells what it was judged by"
         )
-    client, experiment = open_store()
+    client, experiments = open_store()
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
@@ -62,7 +62,7 @@ def register(model: Path, alias: str | None) -> str:
     outputs = Schema([ColSpec("string", "grade"), ColSpec("double", "score"), ColSpec("string", "reason")])
     with (
         tempfile.TemporaryDirectory(prefix="sabi-register-") as folder,
-        mlflow.start_run(experiment_id=experiment, run_name="register"),
+        mlflow.start_run(experiment_id=experiments[0], run_name="register"),
     ):
         export(model, Path(folder) / "model")
         mlflow.set_tags(tags_of(card))
