@@ -12,6 +12,9 @@ the same bits for any.
 import os
 import sys
 import warnings
+from pathlib import Path
+
+from sabi.runtime.repository import repository_root
 
 # Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
 # take AVX-512 paths and round differently.
@@ -46,6 +49,8 @@ THREADS = THREADS or len(os.sched_getaffinity(0))
 def pin_environment() -> None:
     """Set `PINNED` for this process and its children, over the user's own values.
 
+    A user without a folder for caches gets one in the repository.
+
     Warns with `RuntimeWarning` if NumPy was loaded already under other
     settings, because then it is too late for this process.
     """
@@ -57,6 +62,18 @@ def pin_environment() -> None:
             stacklevel=3,  # who imported the door
         )
     os.environ.update(PINNED)
+    if not _can_make(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")):
+        # numba, and so UMAP, does not load where it can keep nothing; Matplotlib complains.
+        kept = repository_root() / ".dvc/tmp"
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(kept / "numba"))
+        os.environ.setdefault("MPLCONFIGDIR", str(kept / "matplotlib"))
+
+
+def _can_make(path: str) -> bool:
+    """Whether this process can make a folder, or write to it; a user without a home has none."""
+    folder = Path(path)
+    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    return folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK)
 
 
 def fix_threads(count: int) -> None:
