@@ -62,7 +62,7 @@ def pin_environment() -> None:
             stacklevel=3,  # who imported the door
         )
     os.environ.update(PINNED)
-    if not _can_make(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")):
+    if not _can_make(os.environ.get("XDG_CACHE_HOME") or "~/.cache"):
         # numba, and so UMAP, does not load where it can keep nothing; Matplotlib complains.
         kept = repository_root() / ".dvc/tmp"
         os.environ.setdefault("NUMBA_CACHE_DIR", str(kept / "numba"))
@@ -71,7 +71,10 @@ def pin_environment() -> None:
 
 def _can_make(path: str) -> bool:
     """Whether this process can make a folder, or write to it; a user without a home has none."""
-    folder = Path(path)
+    try:
+        folder = Path(path).expanduser()
+    except RuntimeError:  # a user whom the system does not know
+        return False
     there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     return folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK)
 
