@@ -11,7 +11,10 @@ the same bits for any.
 
 import os
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sabi.runtime.repository import repository_root
@@ -38,6 +41,8 @@ PINNED = {
     # TensorFlow would complain that the GPU hidden above is not there.
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+# How the lines begin that it writes all the same: a heading, and what is for information.
+NOTICES = (b"WARNING: All log messages before absl::InitializeLog", b"I0000 ")
 
 
 WISHED_THREADS = os.environ.get("TF_NUM_INTRAOP_THREADS") or "0"
@@ -89,19 +94,42 @@ def fix_threads(count: int) -> None:
 
 
 def pin_tensorflow() -> None:
-    """Switch on TensorFlow's deterministic ops, and off what rounds differently on other processors.
+    """Load TensorFlow, switch on its deterministic ops, and off what rounds differently on other processors.
 
     Its graph optimiser replaces divisions and square roots, which every
     processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
     the processor's approximate instructions: other models, other last bits.
     """
-    import keras  # noqa: F401
-    import tensorflow as tf
+    with notices_held_back():
+        import keras  # noqa: F401
+        import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_experimental_options(
         {"arithmetic_optimization": False, "constant_folding": False}
     )
+
+
+@contextmanager
+def notices_held_back() -> Iterator[None]:
+    """In the block, what TensorFlow's C++ code tells of itself while it loads is left out of standard error.
+
+    It comes before TensorFlow reads `TF_CPP_MIN_LOG_LEVEL`, and past Python's `sys.stderr`.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(NOTICES):
+                    os.write(2, line)
 
 
 def seed_tensorflow(seed: int) -> None:
