@@ -105,6 +105,31 @@ def test_only_bad_input_and_interrupts_are_turned_into_exits(monkeypatch, capsys
     assert capsys.readouterr().err.startswith("interrupted" if code == 130 else "")
 
 
+def test_ctrl_c_that_an_import_turned_into_its_own_error_is_one_all_the_same(monkeypatch, capsys):
+    """As SciPy's extensions do."""
+
+    def main(_):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise ImportError("initialization failed") from interrupt
+
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as caught:
+        stage.run(main)
+    assert caught.value.code == 130 and capsys.readouterr().err.startswith("interrupted: ")
+
+
+@pytest.mark.parametrize(("ignored", "code"), [(False, -signal.SIGINT), (True, 0)])
+def test_ctrl_c_while_a_stage_ends_is_not_lost(ignored, code):
+    """Python would no longer heed it, and DVC would go on with the next stage."""
+    ends = "import atexit, os, time; atexit.register(lambda: (os.kill(os.getpid(), 2), time.sleep(0.1)))"
+    handler = "SIG_IGN" if ignored else "default_int_handler"
+    code_run = f"import signal; signal.signal(2, signal.{handler}); {ends}; "
+    code_run += "from sabi import stage; stage.run(lambda _: None)"
+    assert python("-c", code_run).returncode == code
+
+
 @pytest.fixture
 def experiment(tmp_path, monkeypatch) -> Path:
     """The working directory of a stage in a DVC experiment, a repository without a store."""

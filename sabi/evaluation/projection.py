@@ -7,6 +7,7 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
+from sabi.runtime.determinism import notices_held_back
 from sabi.runtime.errors import InputError
 from sabi.settings.evaluate import Projection
 
@@ -62,7 +63,8 @@ def _umap(components: np.ndarray, seed: int) -> np.ndarray:
     neighbours = min(15, len(components) - 1)
     with warnings.catch_warnings(action="ignore"):
         # Loads TensorFlow, too, for a part of UMAP's that is not used here.
-        from umap import UMAP
+        with notices_held_back():
+            from umap import UMAP
 
         _keep_compiled()
         # A seed makes UMAP run on one thread, in one order.

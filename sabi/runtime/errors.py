@@ -3,6 +3,7 @@
 import errno
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 # A full disk, a quota that is used up, the most that a file may have.
@@ -28,14 +29,20 @@ class NoSpace(InputError):
         )
 
 
-def lacks_space(error: BaseException) -> bool:
-    """Whether a full disk, that of the working directory say, led to `error`."""
+def reasons(error: BaseException) -> Iterator[BaseException]:
+    """An error, what led to it, what led to that, to the first of all."""
     reason: BaseException | None = error
     while reason is not None:
+        yield reason
+        reason = reason.__cause__ or reason.__context__
+
+
+def lacks_space(error: BaseException) -> bool:
+    """Whether a full disk, that of the working directory say, led to `error`."""
+    for reason in reasons(error):
         if isinstance(reason, OSError | sqlite3.Error):
             said = str(reason)
             if getattr(reason, "errno", None) in FULL or any(text in said for text in SAID):
                 return True
-        reason = reason.__cause__ or reason.__context__
     mistake = isinstance(error, Exception) and not isinstance(error, InputError)
     return mistake and shutil.disk_usage(Path.cwd()).free < LITTLE

@@ -26,6 +26,7 @@ from sabi.runtime.errors import InputError
 from sabi.runtime.machine import process_mark, processor
 from sabi.runtime.repository import repository_root
 from sabi.tables import flat
+from sabi.tracking.database import make_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,6 +84,7 @@ def open_store() -> tuple["MlflowClient", list[str]]:
     with (repository_root() / "mlflow.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if database:
+            make_database(database)
             # MLflow would try for minutes to open what cannot be opened.
             with closing(sqlite3.connect(database)) as connection:
                 connection.execute("pragma schema_version")

@@ -55,8 +55,9 @@ def check_whole(folder: Path) -> None:
 
 
 def interrupt(process: subprocess.Popen, number: int) -> None:
-    """Send a signal to all that `start` started, as a terminal does."""
-    os.killpg(process.pid, number)
+    """Send a signal to all that `start` started, as a terminal does, unless they have ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, number)
 
 
 def stages_run(log: str) -> list[str]:
