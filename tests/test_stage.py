@@ -56,7 +56,7 @@ def test_every_stage_refuses_a_misspelt_parameter_of_any_stage_before_all_work(t
     ("content", "named"),
     [
         (None, "params.yaml: no such file"),
-        (b"split: [1", "params.yaml: not YAML"),
+        (b"split: [1", "params.yaml: line 1, column 10: not YAML"),
         (b"", "params.yaml"),
         ("# 錆".encode("shift_jis"), "params.yaml"),
     ],

@@ -153,7 +153,7 @@ def test_a_damaged_profile_is_ignored(bad):
     assert far(to_srgb(Image.fromarray(COLOURS), bad), COLOURS) == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=40), st.integers(0, len(P3)), st.integers(0, len(P3)))
 def test_whatever_a_profile_holds_the_photograph_is_kept(other, start, end):
     image = to_srgb(Image.fromarray(COLOURS), P3[:start] + other + P3[end:])

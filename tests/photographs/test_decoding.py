@@ -214,7 +214,7 @@ def test_orientation_is_read_beside_a_tag_that_nobody_can_write_back(tmp_path, k
     assert np.array_equal(upright, UPRIGHT[6](lying))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "WEBP"]),
     place=st.integers(6, len(SPOILT) - 1),
@@ -458,7 +458,7 @@ INTACT = {
 }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(kind=st.sampled_from(list(INTACT)), data=st.data())
 def test_a_truncated_file_is_refused_or_shows_every_pixel(kind, data):
     """A photograph cut short never comes through with grey instead of steel."""
@@ -477,7 +477,7 @@ def test_a_truncated_file_is_refused_or_shows_every_pixel(kind, data):
             reason_against(file)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(list(INTACT)),
     damage=st.lists(

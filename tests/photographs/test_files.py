@@ -36,7 +36,7 @@ def test_awkward_names_are_found_and_usable(tmp_path, name):
     check_name(tmp_path / find(tmp_path)[0])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.sets(
         st.lists(st.sampled_from(["a", "b.png", "c.JPG", "é", ".x", "3_a.jpg"]), min_size=1, max_size=3).map(

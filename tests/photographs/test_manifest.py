@@ -83,7 +83,7 @@ def moved_for_a_grade(manifest: pd.DataFrame, seed: int) -> set[str]:
     return {s for s, part in zip(manifest.specimen, manifest.partition, strict=True) if drawn[s] != part}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(paths=st.lists(st.sampled_from(POOL), unique=True), seed=st.integers(0, 5))
 def test_only_specimens_moved_for_a_grade_move_when_others_come_or_go(pool, paths, seed):
     """In whatever order they lie on disk."""
@@ -114,7 +114,7 @@ def test_a_specimen_is_in_one_partition_and_a_soft_score_near_its_grade(pool, se
     assert manifest.soft_score.nunique() > 20
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(1, 5), st.integers(0, 3), st.integers(0, 4)),
@@ -216,7 +216,7 @@ def test_only_drawings_that_are_used_are_counted(tmp_path):
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(TEXTS, min_size=1))
 @example(["007", "NA", "null", "nan", "None", "True", "1e3", "", " a ", "0x1F", "-inf"])
 @example(['it\'s "so", really', "a;b,c", '"', ",", "橋", "\ufeffx"])
@@ -364,7 +364,7 @@ SPELLINGS = (
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     pieces=st.lists(st.sampled_from(["ブリッジ 1", "ブリッジ 2", "橋 12", "Träger 7", "pont 3"]), max_size=8),
     spelled=st.lists(st.sampled_from(SPELLINGS), min_size=8, max_size=8),

@@ -45,7 +45,6 @@ def grades_in(shared: dict[str, str], grades: dict[str, set[int]], part: str) ->
     return set().union(*(grades[name] for name in shared if shared[name] == part))
 
 
-@settings(deadline=None)
 @given(
     counts=st.lists(st.integers(0, 9), min_size=2, max_size=6),
     seed=SEEDS,
@@ -65,7 +64,6 @@ def test_every_grade_with_three_specimens_is_everywhere_and_the_fewest_move(coun
         assert count < 3 or {shared[name] for name in mine} == set(PARTITIONS)
 
 
-@settings(deadline=None)
 @given(counts=st.lists(st.integers(0, 6), min_size=2, max_size=4), seed=SEEDS, random=st.randoms())
 def test_order_does_not_matter(counts, seed, random):
     grades = of_one_grade(counts)
@@ -74,7 +72,6 @@ def test_order_does_not_matter(counts, seed, random):
     assert share_out(grades, grades, chosen(seed)) == share_out(dict(other), grades, chosen(seed))
 
 
-@settings(deadline=None)
 @given(counts=st.lists(st.integers(3, 8), min_size=2, max_size=4), more=st.integers(1, 4), seed=SEEDS)
 def test_specimens_that_come_move_only_those_of_their_grade_that_were_or_are_moved(counts, more, seed):
     before, grades = of_one_grade(counts), of_one_grade([counts[0] + more, *counts[1:]])
@@ -96,7 +93,7 @@ def possible(names: list[str], needs: dict, parts: list, least: int) -> bool:
     return False
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     held=st.lists(st.sets(st.integers(1, 3), min_size=1), min_size=3, max_size=6),
     untrained=st.sets(st.integers(0, 5), max_size=2),
@@ -129,7 +126,7 @@ def test_a_grade_is_trained_on_where_a_photograph_would_be_left_out_of_training(
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5, 7])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(extra=st.lists(st.integers(-1, 5), min_size=2, max_size=3), seed=SEEDS)
 def test_every_specimen_is_tested_in_one_fold_and_each_fold_has_every_grade(folds, extra, seed):
     counts = [specimens_needed(folds) + more for more in extra]
@@ -143,7 +140,6 @@ def test_every_specimen_is_tested_in_one_fold_and_each_fold_has_every_grade(fold
             assert enough <= grades_in(of_fold, grades, part)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, folds=st.integers(1, 6))
 def test_nothing_moves_where_the_draw_leaves_nothing_out(seed, folds):
     grades = of_one_grade([60, 60])

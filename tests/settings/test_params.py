@@ -538,7 +538,7 @@ def test_a_file_that_holds_no_parameters_is_told_in_one_line(tmp_path, content, 
 
 
 @given(st.one_of(st.text(), st.text("ab01:-?[]{}&*!|>'\"%@#, \t\n~<=.e"), st.binary()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_the_file_holds_it_is_read_or_told_in_one_line(tmp_path_factory, content):
     file = tmp_path_factory.getbasetemp() / "params.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_dvc_writes_is_read_as_it_was(value):
     written = dumps_yaml({"value": value})
     assert read_yaml(written) == read_parameters(written) == {"value": value}

@@ -237,10 +237,7 @@ def test_a_folder_of_which_nothing_can_be_graded_is_one_line_and_the_tables_are_
         "data/unlabelled: none of its 2 files can be graded, the first: IMG_1.CR2: not a ph"
     )
     assert "\n" not in message
-    assert (
-        "0 photographs graded, 3 files rejected: data/grades/unlabelled_rejected.csv says"
-        in capsys.readouterr().out
-    )
+    assert "0 photographs graded, 3 files rejected" in capsys.readouterr().out
     rejected = read_table("data/grades/unlabelled_rejected.csv")
     assert rejected.path.tolist() == [".DS_Store", "IMG_1.CR2", "two\\x0alines.jpg"]
 
