@@ -73,5 +73,6 @@ def _known(font: Path) -> frozenset[int]:
     return frozenset(font_manager.get_font(str(font)).get_charmap())
 
 
-def _width(name: str) -> int:
+def width(name: str) -> int:
+    """How wide a name is, in Latin characters: a Japanese one is as wide as two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in name)

@@ -122,7 +122,7 @@ def of_what(manifest: pd.DataFrame, summary: dict, params: Params, said: dict[st
 
 def judged_pictures(manifest: pd.DataFrame, params: Params, said: dict[str, str]) -> dict[str, Any]:
     """How the test photographs were judged: `confusion` and `distributions`, each a picture and its text,
-    `thresholds` on the scale of the names, and the `worst` graded."""
+    `thresholds` (a text) on the scale of the names, and the `worst` graded."""
     rating = params.labels.rating
     judged = read_graded("metrics/predictions.csv", rating)
     thresholds = read_json("data/grades/thresholds.json")["ensemble"]
@@ -137,7 +137,7 @@ def judged_pictures(manifest: pd.DataFrame, params: Params, said: dict[str, str]
             base64_of(figures.score_distributions(actual, scores, thresholds, rating, said)),
             alternatives.of_scores(actual, scores, rating, said),
         ),
-        "thresholds": thresholds,
+        "thresholds": ", ".join(f"{threshold:.3f}" for threshold in thresholds),
         "worst": worst_graded(judged, manifest, params.report.worst, rating),
     }
 

@@ -11,7 +11,6 @@ from sabi.photographs.dates import date_of
 from sabi.photographs.files import printable
 from sabi.photographs.partition import specimen_of
 from sabi.serving.batch import Graded
-from sabi.serving.selection import Selected
 
 GRADES, REJECTED = "grades.csv", "rejected.csv"
 

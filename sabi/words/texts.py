@@ -1,4 +1,4 @@
-"""Texts for people, one file a language: `en.yaml`, `ja.yaml`; those of the report alone in `report.en.yaml` and so on.
+"""Texts for people: `en.yaml` and `ja.yaml`, and the report's own, `report.en.yaml` and `report.ja.yaml`.
 
 Both languages hold the same keys, and each text the same names in braces. What stages write into tables
 and print, reasons and notes, is English; `messages.ja.yaml` has each of them in Japanese.
@@ -9,8 +9,6 @@ import string
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
-
-from ruamel.yaml import YAML
 
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -51,4 +49,6 @@ def _pattern(text: str) -> str:
 
 
 def _read(name: str) -> dict[str, str]:
+    from ruamel.yaml import YAML  # Here, not above: the command line imports this file to tell its options.
+
     return YAML(typ="safe").load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
