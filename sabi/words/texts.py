@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+from ruamel.yaml import YAML
+
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -49,6 +51,4 @@ def _pattern(text: str) -> str:
 
 
 def _read(name: str) -> dict[str, str]:
-    from ruamel.yaml import YAML  # Here, not above: the command line imports this file to tell its options.
-
     return YAML(typ="safe").load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
