@@ -108,7 +108,7 @@ def register(
     ] = None,
 ) -> None:
     """Add the model of this commit to MLflow's registry."""
-    from sabi.serving.register import register
+    from sabi.tracking.registry import register
 
     print(f"registered: {register(Path('data/model'), alias)}")
 
@@ -204,7 +204,7 @@ def folder_of(model: str) -> Path:
     """The folder of a model that is given by its path or its address in MLflow's registry."""
     if not model.startswith("models:/"):
         return Path(model)
-    from sabi.serving.register import fetch
+    from sabi.tracking.registry import fetch
 
     return fetch(model)
 

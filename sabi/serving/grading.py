@@ -1,6 +1,5 @@
 """What `sabi grade` does: photographs in, a folder of tables and pages out."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ import pandas as pd
 from sabi.evaluation.metrics import HEADLINE
 from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
-from sabi.grading.model import SUMS, ModelSpec
+from sabi.grading.model import ModelSpec, identity
+from sabi.report import pictures
 from sabi.report.colours import grade_colours
-from sabi.serving import batch, overview, pictures, tables, workbook
+from sabi.serving import batch, overview, tables, workbook
 from sabi.serving.loading import load
 from sabi.serving.selection import select
 from sabi.tables import write_json
@@ -79,11 +79,6 @@ def copies_of(graded: pd.DataFrame) -> list[tuple[str, str, Path]]:
     base = os.path.commonpath([file.parent for file in files]) if files else ""
     places = [file.relative_to(base).as_posix() for file in files]
     return list(zip(graded.grade, places, files, strict=True))
-
-
-def identity(model: Path) -> str:
-    """What tells a model from every other: SHA-256 of its list of checksums."""
-    return hashlib.sha256((model / SUMS).read_bytes()).hexdigest()
 
 
 def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language) -> list[tuple[str, str]]:

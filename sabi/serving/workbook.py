@@ -10,7 +10,7 @@ import xlsxwriter
 from sabi.grades import Grades
 from sabi.grading.specimens import roll_up
 from sabi.report.colours import grade_colours, ink_on
-from sabi.serving.pictures import SIDE
+from sabi.report.pictures import SIDE
 
 ROW_POINTS = SIDE * 0.75 * 0.6  # pictures are shown at 60 %: a screen holds more rows
 
