@@ -13,10 +13,13 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 .PHONY: repro
-repro: $(READY) data ## Run what has changed, print the metrics and where the report lies
-	$(SABI) precheck
-	dvc repro
-	@echo "Open $(CURDIR)/report.html in a browser; 'dvc metrics show' prints the figures again."
+repro: $(READY) precheck data ## Run what has changed, print the metrics and where the report lies
+	@dvc repro
+	@echo "Open $(CURDIR)/report.html in a browser; '.venv/bin/dvc metrics show' prints the figures again."
+
+.PHONY: precheck
+precheck: $(READY) ## Name all that `dvc repro` would stop at: parameters, photographs
+	@$(SABI) precheck
 
 .PHONY: test
 test: $(READY) ## Lint, check types and run every test
@@ -29,6 +32,10 @@ test: $(READY) ## Lint, check types and run every test
 coverage: $(READY) ## Run every test, show the lines that none runs (what runs in processes of its own, stages too, is not counted)
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --cov=sabi --cov=stages \
 		--cov-report=term-missing:skip-covered
+
+.PHONY: accidents
+accidents: $(READY) ## Kill and interrupt the pipeline, fill its disk; the next run must come to the same bytes (an hour)
+	pytest -m accident tests/whole/accidents
 
 .PHONY: docs
 docs: $(READY) ## Build the pages of docs/ as a site in site/; fail if a link leads nowhere
@@ -45,13 +52,14 @@ data: $(READY) ## Draw the sample photographs if there is no data/raw
 # uv installs in parallel; it does not read pip's settings, so where only those lead to a
 # package index, pip takes over.
 $(READY): requirements.lock
-	$(PYTHON) -m venv --clear .venv
-	sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
-	pip install --quiet --require-hashes -r .venv/uv.txt
-	uv pip install --require-hashes --compile-bytecode -r requirements.lock \
-		|| pip install --require-hashes -r requirements.lock
-	uv pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $(READY)
+	@echo "installing the packages of requirements.lock into .venv (a minute or more) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
+	@pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock \
+		|| pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
 
 .PHONY: clean-cache
 clean-cache: ## Forget all stored embeddings, networks and interrupted trainings; they are made again
@@ -98,7 +106,7 @@ lock: ## Pin in requirements.lock what pyproject.toml newly names; the other pin
 .PHONY: upgrade
 upgrade: ## Pin the newest versions that fit pyproject.toml
 	$(LOCK) --upgrade
-	@echo "Other versions may give other bits: now 'make setup' and 'dvc repro --force'."
+	@echo "Other versions may give other bits: now 'make setup' and '.venv/bin/dvc repro --force'."
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with exactly the packages of requirements.lock, and the command `sabi`

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from sabi.runtime.determinism import pin_environment
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, NoSpace, lacks_space
 from sabi.runtime.interruption import INTERRUPTED, quick_end
 from sabi.words.texts import Language
 
@@ -35,8 +35,8 @@ def before() -> None:
     """What every command does first."""
     from sabi.runtime.repository import mend_dvc
 
-    if mended := mend_dvc():
-        print(f"note: {mended}", file=sys.stderr)
+    for line in mend_dvc():
+        print(f"note: {line}", file=sys.stderr)
 
 
 @app.command()
@@ -49,11 +49,12 @@ def data() -> None:
 
 @app.command()
 def precheck() -> None:
-    """Name all photographs that `dvc repro` would stop at."""
-    from sabi.photographs.precheck import unreadable
+    """Name all that `dvc repro` would stop at."""
+    from sabi.precheck import errors, notes
 
-    folders = (Path("data/raw"), Path("data/unlabelled"))
-    if lines := [line for folder in folders for line in unreadable(folder)]:
+    for line in notes():
+        print(f"note: {line}", file=sys.stderr)
+    if lines := errors():
         print_errors(lines)
         raise typer.Exit(1)
 
@@ -64,7 +65,9 @@ def grade(
         list[str], typer.Argument(metavar="PHOTOS...", help="files, folders, or patterns in quotes")
     ],
     out: Annotated[Path, typer.Option(help="a new folder for tables and pages")],
-    model: Annotated[Path, typer.Option(help="the folder of a model")] = Path("data/model"),
+    model: Annotated[
+        str, typer.Option(help="the folder of a model, or models:/sabi@champion")
+    ] = "data/model",
     language: Annotated[Language, typer.Option(help="of the page and the workbook")] = "en",
     sort: Annotated[bool, typer.Option("--sort", help="copy each into score<grade>")] = False,
 ) -> None:
@@ -76,7 +79,7 @@ def grade(
     from sabi.serving.grading import grade_into
 
     try:
-        survey = grade_into(out, photographs, model, language, sort)
+        survey = grade_into(out, photographs, folder_of(model), language, sort)
     except InputError as error:
         print_errors([str(error)])
         raise typer.Exit(2) from None
@@ -109,6 +112,18 @@ def export(
 
     export(model, out)
     print(f"exported: sabi grade PHOTOS... --model {out} --out DIR")
+
+
+@app.command()
+def register(
+    alias: Annotated[
+        str | None, typer.Option(help="a name that then means this version, e.g. champion")
+    ] = None,
+) -> None:
+    """Add the model of this commit to MLflow's registry."""
+    from sabi.tracking.registry import register
+
+    print(f"registered: {register(Path('data/model'), alias)}")
 
 
 @app.command()
@@ -198,6 +213,15 @@ def throughput(side: int, rounds: int, file: Path) -> None:
     measure(side, rounds, file)
 
 
+def folder_of(model: str) -> Path:
+    """The folder of a model that is given by its path or its address in MLflow's registry."""
+    if not model.startswith("models:/"):
+        return Path(model)
+    from sabi.tracking.registry import fetch
+
+    return fetch(model)
+
+
 def print_errors(lines: list[str]) -> None:
     for line in lines:
         print(f"error: {line}", file=sys.stderr)
@@ -219,6 +243,10 @@ def main() -> None:
         app(prog_name="sabi")
     except InputError as error:
         sys.exit(f"error: {error}")
+    except Exception as error:
+        if lacks_space(error):
+            sys.exit(f"error: {NoSpace(Path(), None)}")
+        raise
 
 
 if __name__ == "__main__":

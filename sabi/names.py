@@ -7,6 +7,8 @@ full-width digits and spaces; texts from elsewhere begin with a byte order mark.
 import re
 import unicodedata
 
+# Shift-JIS has one character each for two of Unicode: Windows reads the second, others the first.
+TWINS = str.maketrans("〜−‖—", "~-∥―")
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -16,7 +18,11 @@ def normal(name: str) -> str:
     Not seen are format characters (a byte order mark, marks of direction) and variation selectors.
     """
     seen = "".join(character for character in name if not _invisible(character))
-    return " ".join(unicodedata.normalize("NFKC", seen).split())
+    return " ".join(_compatible(seen).split())
+
+
+def _compatible(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).translate(TWINS)
 
 
 def _invisible(character: str) -> bool:
@@ -35,7 +41,7 @@ def normal_pattern(pattern: str) -> str:
     """A regular expression that finds in normal names what `pattern` means; its operators stay."""
     composed = unicodedata.normalize("NFC", pattern)
     # A full-width bracket is a character of a name, not the operator that its normal form would be.
-    parts = [c if c.isascii() else re.escape(unicodedata.normalize("NFKC", c)) for c in composed]
+    parts = [c if c.isascii() else re.escape(_compatible(c)) for c in composed]
     return unicodedata.normalize("NFC", "".join(parts))
 
 

@@ -1,6 +1,7 @@
 """Reading and writing what stages hand on, the same bytes on every system."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -10,12 +11,13 @@ import pandas as pd
 import pydantic
 
 from sabi.grades import Grades
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, NoSpace, lacks_space
 
 Spec = TypeVar("Spec", bound=pydantic.BaseModel)
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
+SUMMARY = Path("data/split/summary.json")  # what the stage `split` counted
 TRAINED = Path("data/networks")
 MODEL = Path("data/model")  # all that grading needs
 # In git with the metrics, so that two commits can be compared photograph by photograph.
@@ -102,6 +104,22 @@ def write_spec(spec: pydantic.BaseModel, file: Path) -> None:
     """Write a spec as JSON, UTF-8; the file's folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def new_array(file: Path, shape: tuple[int, ...]) -> np.memmap:
+    """A uint8 array in a new `file`, all of its space taken; raises `NoSpace`.
+
+    Where a disk is found to be full only when a mapped array is written to, the process is killed.
+    """
+    array = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+    with file.open("r+b") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+        except OSError as error:
+            if lacks_space(error):
+                raise NoSpace(file.parent, file.stat().st_size) from None
+            raise
+    return array
 
 
 def write_rows(rows: dict[str, np.ndarray], partition: pd.Series, file: Path) -> None:

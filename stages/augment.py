@@ -15,7 +15,7 @@ from sabi.report.contact_sheet import sheet_of_copies
 from sabi.runtime.threads import map_threads
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, read_graded, write_table
+from sabi.tables import MANIFEST, new_array, read_graded, write_table
 
 RAW = Path("data/raw")
 OUT = Path("data/augment")
@@ -30,7 +30,7 @@ def main(params: Params) -> None:
         rows = manifest[manifest.partition == part]
         shape = (1 + (params.augment.copies if part == "train" else 0), len(rows), size, size, 3)
         # On disk from the start: memory does not grow with the number of photographs.
-        versions = np.lib.format.open_memmap(OUT / f"{part}.npy", "w+", np.uint8, shape)
+        versions = new_array(OUT / f"{part}.npy", shape)
         read = partial(read_and_measure, versions[0], in_millimetres(manifest), params)
         features = map_threads(
             read, zip(range(len(rows)), rows.path, rows.mm_per_pixel, strict=True), f"augment {part}"

@@ -1,16 +1,15 @@
 """Scores to grades, and photographs without a grade sorted by theirs: `python -m stages.binning`."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
-from sabi.grading.folder import grade_folder, sort_into_folders
+from sabi.grading.folder import check_graded, grade_folder, sort_into_folders
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, save
-from sabi.grading.thresholds import to_grades, tune_thresholds
+from sabi.grading.thresholds import thresholds_for, to_grades
 from sabi.photographs.features import FEATURES, in_millimetres
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params
@@ -43,13 +42,11 @@ def main(params: Params) -> None:
         tables[who] = table.assign(grade=to_grades(table.score.to_numpy(), thresholds[who]))
 
     graded = tables.pop("ensemble")
-    members = pd.concat(table.assign(member=who) for who, table in tables.items())
-    write_graded(members, rating, OUT / "members.csv")
+    write_graded(pd.concat(t.assign(member=who) for who, t in tables.items()), rating, OUT / "members.csv")
     features = read_table("data/augment/measured.csv").set_index("path").loc[graded.path, list(FEATURES)]
     features.index = graded.index
     rule, reason = correction.learn(graded, features, manifest, thresholds["ensemble"], params)
-    columns = {"columns": ["distance", *FEATURES]}
-    learnt = {"on": rule is not None, "reason": reason, "rule": rule and asdict(rule) | columns}
+    learnt = {"on": rule is not None, "reason": reason, "rule": rule and correction.described(rule, rating)}
     write_json(learnt, OUT / "correction.json")
     print(f"correction: {f'off, {reason}' if reason else 'on'}")
     corrected = correction.corrected(graded, features, rule)
@@ -63,21 +60,10 @@ def main(params: Params) -> None:
     unlabelled, rejected = grade_folder(Grader.load(MODEL), UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")
     write_table(rejected, OUT / "unlabelled_rejected.csv")
-    copies = [
-        (grade, path, UNLABELLED / path)
-        for path, grade in zip(unlabelled.path, unlabelled.grade, strict=True)
-    ]
+    copies = [(row.grade, row.path, UNLABELLED / row.path) for row in unlabelled.itertuples()]
     sort_into_folders(copies, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
-
-
-def thresholds_for(table: pd.DataFrame, manifest: pd.DataFrame, params: Params) -> list[float]:
-    """Thresholds, by position, of the scores (path, partition, score): given, or tuned on validation."""
-    if params.binning.method == "fixed":
-        return params.labels.rating.by_position(params.binning.thresholds).tolist()
-    validation = table[table.partition == "validation"]
-    truth = manifest.grade[validation.path].to_numpy()
-    return tune_thresholds(validation.score.to_numpy(), truth, len(params.labels.grades))
+    check_graded(unlabelled, rejected, UNLABELLED)
 
 
 if __name__ == "__main__":

@@ -2,25 +2,29 @@
 
 from pathlib import Path
 
+from sabi.grading.folder import strangers
 from sabi.models.member import MemberSpec
 from sabi.report.console import print_summary
-from sabi.report.notes import what_to_note
+from sabi.report.notes import what_to_note, what_was_left_out
 from sabi.report.page import render
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, REJECTED, TRAINED, read_json
+from sabi.tables import MANIFEST, REJECTED, SUMMARY, TRAINED, read_json, read_table
 from sabi.tracking.results import record_result
 from sabi.tracking.trainings import embeddings_reused
 from sabi.tracking.values import comparable
 
 PAGE = Path("report.html")
+SORTED = Path("data/grades/unlabelled")
 
 
 def main(params: Params) -> None:
     metrics = {"ensemble": read_json("metrics/ensemble.json"), **read_json("metrics/members.json")}
     intervals = read_json("data/evaluate/intervals.json")
-    summary = read_json("data/split/summary.json")
-    notes = what_to_note(params, summary)
+    summary = read_json(SUMMARY)
+    graded = read_table("data/grades/unlabelled.csv")
+    files = [SORTED / f"score{grade}" / path for grade, path in zip(graded.grade, graded.path, strict=True)]
+    notes = what_to_note(params, summary) + strangers(files, summary)
     PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]
@@ -30,10 +34,9 @@ def main(params: Params) -> None:
     compared = comparable(metrics, intervals, [model.parameters for model in models.values()])
     added = record_result(params, results, compared, trained, [PAGE])
     print_summary(metrics, intervals, summary)
-    for note in notes:
+    unlabelled_rejected = read_table("data/grades/unlabelled_rejected.csv")
+    for note in [*notes, *what_was_left_out(summary["rejected"], len(unlabelled_rejected))]:
         print(f"note: {note}")
-    if summary["rejected"]:
-        print(f"note: {summary['rejected']} files of data/raw were not used; {REJECTED} says why")
     reused = embeddings_reused(trained.values())
     if reused:
         print("embeddings: {} of {} reused from the store".format(*reused))

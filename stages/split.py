@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from sabi.photographs.manifest import check_enough, split
+from sabi.photographs.manifest import check_enough, doubts, split
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, REJECTED, write_graded, write_json, write_table
+from sabi.tables import MANIFEST, REJECTED, SUMMARY, write_graded, write_json, write_table
 
 RAW = Path("data/raw")
-SUMMARY = Path("data/split/summary.json")
 
 
 def main(params: Params) -> None:
@@ -20,7 +19,9 @@ def main(params: Params) -> None:
     named = len(manifest) - summary["without_specimen"]
     print(f"{len(manifest)} photographs used {counts}; of {named} the specimen is named")
     print(f"{len(rejected)} files not used" + (f": {REJECTED} says why" if len(rejected) else ""))
-    check_enough(manifest, rejected, RAW, params)
+    for doubt in doubts(summary):
+        print(f"NOTE: {doubt}")
+    check_enough(manifest, rejected, summary, RAW, params)
 
 
 if __name__ == "__main__":

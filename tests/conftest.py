@@ -9,12 +9,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 
 from sabi.runtime.repository import environment_for_another_repository
 
 ROOT = Path(__file__).parent.parent
+# A busy machine is slow at any moment; nothing here is a test of speed.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 # The longest first, so that none is left to one of pytest's workers at the end; and what waits for the
 # repository that `test_pipeline` makes not beside it.
 FIRST = (

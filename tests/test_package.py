@@ -108,6 +108,24 @@ def test_importing_a_door_pins_everything_over_the_users_own_values(door):
     assert {name: after.get(name) for name in PINNED} == PINNED
 
 
+CACHES = ("NUMBA_CACHE_DIR", "MPLCONFIGDIR")
+
+
+@pytest.mark.parametrize("home", ["/dev/null/home", "relative"])
+def test_a_user_who_can_keep_no_caches_at_home_keeps_them_in_the_repository(home):
+    """numba does not load otherwise."""
+    here = {"HOME": home, "XDG_CACHE_HOME": "", "DVC_ROOT": "/there"}
+    after = environment_after("import stages", **here)
+    assert [after.get(name) for name in CACHES] == ["/there/.dvc/tmp/numba", "/there/.dvc/tmp/matplotlib"]
+    own = environment_after("import stages", **here, NUMBA_CACHE_DIR="/own", MPLCONFIGDIR="/own")
+    assert [own[name] for name in CACHES] == ["/own", "/own"]
+
+
+def test_caches_stay_where_they_are_if_they_can_be_written(tmp_path):
+    after = environment_after("import stages", HOME=str(tmp_path), XDG_CACHE_HOME="")
+    assert not {name for name in CACHES if name not in os.environ} & after.keys()
+
+
 @pytest.mark.parametrize("door", ["stages", "sabi.cli", "tests.conftest"])
 def test_a_door_pins_before_it_loads_numpy(door):
     code = f"import sys, warnings; warnings.simplefilter('error'); import {door}"

@@ -1,8 +1,10 @@
 """How stages start: pinned, without TensorFlow if it is not needed, bad input in one line."""
 
+import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +13,19 @@ import pytest
 
 from sabi import stage
 from sabi.runtime.determinism import PINNED
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, NoSpace
 from sabi.settings.loading import load
 from tests.conftest import ROOT
 
 SCRIPTS = ["split", "augment", "train mobilenet", "ensemble", "binning", "evaluate", "report"]
+
+
+@pytest.fixture(autouse=True)
+def keep_ctrl_c():
+    """A stage that has been interrupted ignores it from then on; pytest must not."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def python(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -46,7 +56,7 @@ def test_every_stage_refuses_a_misspelt_parameter_of_any_stage_before_all_work(t
     ("content", "named"),
     [
         (None, "params.yaml: no such file"),
-        (b"split: [1", "params.yaml: not YAML"),
+        (b"split: [1", "params.yaml: line 1, column 10: not YAML"),
         (b"", "params.yaml"),
         ("# 錆".encode("shift_jis"), "params.yaml"),
     ],
@@ -93,6 +103,31 @@ def test_only_bad_input_and_interrupts_are_turned_into_exits(monkeypatch, capsys
         stage.run(main)
     assert getattr(caught.value, "code", None) == code
     assert capsys.readouterr().err.startswith("interrupted" if code == 130 else "")
+
+
+def test_ctrl_c_that_an_import_turned_into_its_own_error_is_one_all_the_same(monkeypatch, capsys):
+    """As SciPy's extensions do."""
+
+    def main(_):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise ImportError("initialization failed") from interrupt
+
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as caught:
+        stage.run(main)
+    assert caught.value.code == 130 and capsys.readouterr().err.startswith("interrupted: ")
+
+
+@pytest.mark.parametrize(("ignored", "code"), [(False, -signal.SIGINT), (True, 0)])
+def test_ctrl_c_while_a_stage_ends_is_not_lost(ignored, code):
+    """Python would no longer heed it, and DVC would go on with the next stage."""
+    ends = "import atexit, os, time; atexit.register(lambda: (os.kill(os.getpid(), 2), time.sleep(0.1)))"
+    handler = "SIG_IGN" if ignored else "default_int_handler"
+    code_run = f"import signal; signal.signal(2, signal.{handler}); {ends}; "
+    code_run += "from sabi import stage; stage.run(lambda _: None)"
+    assert python("-c", code_run).returncode == code
 
 
 @pytest.fixture
@@ -225,3 +260,32 @@ def test_a_wish_for_threads_that_is_no_number_is_told_with_the_way_out(tmp_path,
     ended = python("-m", "stages.ensemble", folder=tmp_path, TF_NUM_INTRAOP_THREADS=wish)
     check_one_line(ended)
     assert f"TF_NUM_INTRAOP_THREADS = '{wish}'" in ended.stderr and "unset it" in ended.stderr
+
+
+def test_a_full_disk_ends_a_stage_in_one_line_that_says_what_is_needed(experiment, monkeypatch, capsys):
+    monkeypatch.delenv("DVC_EXP_NAME")
+    lock = {"outs": [{"path": "out", "md5": "0", "size": 3 * 2**20}]}
+    (experiment / "dvc.lock").write_text(json.dumps({"stages": {"split": lock}}))
+    (experiment / "dvc.yaml").write_text(json.dumps({"stages": {"split": {"deps": []}}}))
+    with pytest.raises(SystemExit) as caught:
+        run_and_raise(OSError(errno.ENOSPC, "No space left on device"))
+    line = caught.value.code
+    assert line.startswith(f"error: no space left on the disk of {experiment}: ") and "\n" not in line
+    assert line.endswith("MB free, needs about 6 MB; make room there and run the same command again")
+    with pytest.raises(SystemExit, match="needs about 7 MB"):
+        run_and_raise(NoSpace(experiment, 7 * 2**20))
+
+
+def test_a_damaged_input_ends_a_stage_that_dvc_started(experiment, monkeypatch):
+    monkeypatch.delenv("DVC_EXP_NAME")
+    out = {"path": "made", "md5": "d3b07384d113edec49eaa6238ad5ff00", "size": 4}  # of "foo\n"
+    stages = {"made": {"outs": [out]}, "split": {}}
+    (experiment / "dvc.lock").write_text(json.dumps({"stages": stages}))
+    (experiment / "dvc.yaml").write_text(json.dumps({"stages": {"made": {}, "split": {"deps": ["made"]}}}))
+    (experiment / "made").write_text("foo\n")
+    stage.run(lambda _: None)
+    (experiment / "made").write_text("fop\n")
+    with pytest.raises(SystemExit, match="error: made: damaged, it is not what the stage made made"):
+        stage.run(lambda _: None)
+    monkeypatch.delenv("DVC_STAGE")
+    stage.run(lambda _: None)  # by hand

@@ -45,9 +45,9 @@ def trace(model: Any, batch: int) -> bytes:
 
 def load(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """The forward pass that `trace` gave, as a function of a batch of float32; threads may share it."""
+    pin_tensorflow()
     import tensorflow as tf
 
-    pin_tensorflow()
     with np.load(io.BytesIO(content)) as kept:
         graph = tf.compat.v1.GraphDef.FromString(kept["graph"].tobytes())
         (inputs, outputs), shape = kept["ends"].tolist(), kept["shape"].tolist()

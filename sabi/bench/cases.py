@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 from sabi.bench.pages import SPEED, renew
 from sabi.bench.speed_report import plot, table
@@ -33,6 +33,7 @@ from sabi.runtime.determinism import PINNED
 from sabi.runtime.errors import InputError
 from sabi.runtime.machine import processor
 from sabi.runtime.repository import environment_for_another_repository, git
+from sabi.settings.reading import read_yaml
 from sabi.tables import MANIFEST, read_json, read_table, write_json
 
 RECORD, PLOT = Path("metrics/bench.json"), Path("docs/results/speed.png")
@@ -88,14 +89,16 @@ def equal_work(work: Work) -> dict[str, Any]:
 def change(folder: Path, settings: dict[str, Any]) -> None:
     """Set values, by dotted names, in a clone's `params.yaml`."""
     file = folder / "params.yaml"
-    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    yaml = YAML()
+    values = yaml.load(file.read_text(encoding="utf-8"))
     for name, value in settings.items():
         *sections, last = name.split(".")
         section = values
         for part in sections:
             section = section[part]
         section[last] = value
-    file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    with file.open("w", encoding="utf-8") as stream:
+        yaml.dump(values, stream)
 
 
 def run(command: list[str], folder: Path) -> dict[str, float]:
@@ -146,7 +149,7 @@ def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
         ]
         for part, rows in manifest.groupby("partition")
     }
-    batch = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"]
+    batch = read_yaml((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"]
     job = {
         "networks": [architecture(name) for name in work.networks],
         "side": work.side,
@@ -281,7 +284,7 @@ def start(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     What loads TensorFlow does so later, when it needs it; `tensorflow_seconds` is that.
     """
     clone = cloned(root, folder / "clone")
-    stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = read_yaml((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     modules = {name: stage["cmd"].split()[2] for name, stage in stages.items() if "cmd" in stage}
 
     def seconds(code: str) -> float:

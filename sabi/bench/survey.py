@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from tqdm import tqdm
 
 from sabi.bench.pages import SURVEY, renew
 from sabi.review import results
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import git
+from sabi.settings.reading import read_yaml
 from sabi.tables import read_table, write_table
 
 RUNS = Path(__file__).with_name("survey.yaml")
@@ -60,7 +60,7 @@ def baseline() -> str:
     lock = Path("dvc.lock")
     if not lock.exists():
         raise InputError("dvc.lock: no such file here; run `dvc repro` and commit, then run the survey")
-    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
+    stages = read_yaml(lock.read_text(encoding="utf-8"))["stages"]
     del stages["report"]
     decisive = {name: [stage.get("outs"), stage.get("params")] for name, stage in stages.items()}
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
@@ -160,7 +160,7 @@ def survey() -> None:
 
     Raises `InputError`, after recording all others, for runs that failed.
     """
-    rows = rows_of(yaml.safe_load(RUNS.read_text(encoding="utf-8")))
+    rows = rows_of(read_yaml(RUNS.read_text(encoding="utf-8")))
     current = baseline()
     record = read_table(RECORD) if RECORD.exists() else pd.DataFrame(columns=COLUMNS)
     recorded = {(row["group"], row["title"], row["settings"]): row for row in record.to_dict("records")}

@@ -7,9 +7,13 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 
+from sabi.runtime.determinism import notices_held_back
+from sabi.runtime.errors import InputError
 from sabi.settings.evaluate import Projection
 
 COMPONENTS = 50
+FEWEST = 10  # different photographs that t-SNE and UMAP can say anything of
+SAME = 1e-6  # standard deviation below which features, or photographs, are all but equal
 
 
 def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
@@ -18,7 +22,9 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     `embeddings` are (n, features) each; features are standardised, each
     member weighs the same, and t-SNE and UMAP start from the first 50
     principal components. Of more than `params.photographs` rows an even
-    choice is shown; `row` tells which.
+    choice is shown; `row` tells which. Of fewer than ten different rows, or of
+    rows that are all but equal, all three are the PCA. Raises `InputError` for
+    what is not a number.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
@@ -26,13 +32,22 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     count = len(embeddings[0])
     chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
     joint = np.hstack([_standardised(member[chosen]) for member in embeddings])
-    components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
-    perplexity = min(30, (len(chosen) - 1) / 3)
-    planes = {
-        "pca": components[:, :2],
-        "tsne": TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(components),
-        "umap": _umap(components, params.seed),
-    }
+    if not np.isfinite(joint).all():
+        raise InputError("data/networks: embeddings that are not numbers cannot be mapped; train again")
+    with np.errstate(invalid="ignore"):  # where all are equal, each component's share of nothing
+        components = PCA(min(COMPONENTS, *joint.shape), svd_solver="full").fit_transform(joint)
+    if components.shape[1] < 2:
+        components = np.column_stack([components, np.zeros(len(components))])
+    # Equal photographs are one point: t-SNE of nothing but such ones would end the process.
+    points: dict[bytes, int] = {}
+    point = [points.setdefault(row.tobytes(), len(points)) for row in joint]
+    different = components[[point.index(number) for number in range(len(points))]]
+    pca = components[:, :2]
+    planes = {"pca": pca, "tsne": pca, "umap": pca}
+    if len(different) >= FEWEST and different.std() > SAME:
+        perplexity = min(30, (len(different) - 1) / 3)
+        tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(different)
+        planes |= {"tsne": tsne[point], "umap": _umap(different, params.seed)[point]}
     columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
     return pd.DataFrame({"row": chosen, **columns})
 
@@ -40,7 +55,7 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
 def _standardised(member: np.ndarray) -> np.ndarray:
     rows = member.astype(float)
     deviation = rows.std(axis=0)
-    rows = (rows - rows.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1)
+    rows = (rows - rows.mean(axis=0)) / np.where(deviation > SAME, deviation, 1)
     return rows / np.sqrt(rows.shape[1])
 
 
@@ -48,7 +63,8 @@ def _umap(components: np.ndarray, seed: int) -> np.ndarray:
     neighbours = min(15, len(components) - 1)
     with warnings.catch_warnings(action="ignore"):
         # Loads TensorFlow, too, for a part of UMAP's that is not used here.
-        from umap import UMAP
+        with notices_held_back():
+            from umap import UMAP
 
         _keep_compiled()
         # A seed makes UMAP run on one thread, in one order.

@@ -10,13 +10,16 @@ thresholds were tuned too: what it does to the figures on validation flatters
 it. What it is worth, only test says.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sabi.grades import Grades
 from sabi.grading.thresholds import to_grades
+from sabi.photographs.features import FEATURES
 from sabi.settings.params import Params
 
 # Fewer photographs near the threshold teach nothing.
@@ -162,6 +165,12 @@ def learn(
     )
     learnt = fit(known, thresholds, params.labels.grades.index(chosen.above) + 1, chosen.within)
     return (learnt, None) if isinstance(learnt, Rule) else (None, learnt)
+
+
+def described(rule: Rule, rating: Grades) -> dict[str, Any]:
+    """The rule for reading: its grade by name, its threshold on the scale of the names, what is weighed."""
+    named = {"above": rating.names[rule.above - 1], "threshold": float(rating.shown([rule.threshold])[0])}
+    return asdict(rule) | named | {"columns": ["distance", *FEATURES]}
 
 
 def corrected(graded: pd.DataFrame, features: pd.DataFrame, rule: Rule | None) -> pd.DataFrame:

@@ -3,31 +3,71 @@
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from sabi.grading.grader import Grader
-from sabi.photographs import labels
+from sabi.photographs import label_table, labels
+from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
+from sabi.runtime.errors import InputError
 
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Path, score and grade of the photographs below `folder`; path and reason of the files that are none.
 
-    A grade is its name, a score on the scale of the names.
-    Scales are those of the folder's `labels.csv`, if it has one; raises `InputError`
-    for one that is no such table.
+    A grade is its name, a score on the scale of the names. Scales are those of the
+    folder's table of labels, if it has one, and rows of it that name no file have a
+    reason too; raises `InputError` for one that is no such table.
     """
-    scales = labels.scales(folder)
-    found = [path for path in find(folder) if path != labels.FILE]
+    there = find(folder)
+    scales, unmatched = labels.scales(folder, there)
+    found = [path for path in there if path not in label_table.FILES]
     photographs, known = [folder / path for path in found], [scales.get(path) for path in found]
     rows = dict(zip(found, grader.grade(photographs, known, f"grade {folder.name}"), strict=True))
     graded = [(path, row.score, row.name) for path, row in rows.items() if row.reason is None]
-    rejected = [(printable(path), row.reason) for path, row in rows.items() if row.reason is not None]
+    reasons = {path: row.reason for path, row in rows.items() if row.reason is not None} | unmatched
+    rejected = [(printable(path), reason) for path, reason in sorted(reasons.items())]
     return (
         pd.DataFrame(graded, columns=["path", "score", "grade"]),
         pd.DataFrame(rejected, columns=["path", "reason"]),
     )
+
+
+def strangers(files: list[Path], summary: dict[str, Any]) -> list[str]:
+    """A line if photographs among `files` were graded by what has learnt from drawings, or the reverse.
+
+    `summary` is that of the stage `split`.
+    """
+    drawings = sum(_is_drawing(file) for file in files)
+    if summary["drawings"] and drawings < len(files):
+        return [
+            f"{len(files) - drawings} of the {len(files)} pictures graded in data/unlabelled are no drawings "
+            "of sabi's sample, but the networks have learnt from those alone: their grades say nothing of "
+            "steel; put graded photographs into data/raw in place of the drawings"
+        ]
+    if drawings and not summary["drawings"]:
+        return [
+            f"{drawings} of the {len(files)} pictures graded in data/unlabelled are drawings of sabi's "
+            "sample, not photographs of steel; remove them"
+        ]
+    return []
+
+
+def _is_drawing(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return DRAWING_MARK in stream.read(1024)
+
+
+def check_graded(graded: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
+    """Raise `InputError` if no file of `folder` could be graded; hidden ones (`.gitkeep`) do not count."""
+    files = rejected[~rejected.path.map(lambda path: Path(path).name.startswith("."))]
+    if graded.empty and len(files):
+        raise InputError(
+            f"{folder}: none of its {len(files)} files can be graded, the first: "
+            f"{files.path.iloc[0]}: {files.reason.iloc[0]}; replace them, or empty the folder"
+        )
 
 
 def sort_into_folders(copies: Iterable[tuple[str, str, Path]], names: list[str], out: Path) -> None:

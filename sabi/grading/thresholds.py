@@ -3,8 +3,10 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 
 from sabi.grades import LOWEST
+from sabi.settings.params import Params
 
 
 def middles(count: int) -> list[float]:
@@ -20,6 +22,15 @@ def to_grades(scores: np.ndarray, thresholds: list[float]) -> np.ndarray:
     if np.isnan(scores).any():
         raise ValueError("a score is not a number")
     return 1 + np.searchsorted(np.asarray(thresholds), scores, side="right")
+
+
+def thresholds_for(table: pd.DataFrame, manifest: pd.DataFrame, params: Params) -> list[float]:
+    """Thresholds, by position, of the scores (path, partition, score): given, or tuned on validation."""
+    if params.binning.method == "fixed":
+        return params.labels.rating.by_position(params.binning.thresholds).tolist()
+    validation = table[table.partition == "validation"]
+    truth = manifest.grade[validation.path].to_numpy()
+    return tune_thresholds(validation.score.to_numpy(), truth, len(params.labels.grades))
 
 
 def tune_thresholds(scores: np.ndarray, grades: np.ndarray, count: int) -> list[float]:

@@ -89,11 +89,11 @@ def build(spec: HeadSpec, weights: Weights | None = None) -> "keras.Sequential":
     layer is followed by batch normalisation and dropout, the others are plain.
     Outputs are (n, 1), or (n, grades - 1) logits for "coral" and "corn".
     """
+    pin_tensorflow()
     import keras
 
     from sabi.backbones.normalisation import BatchNormalization
 
-    pin_tensorflow()
     # Named, because Keras's own numbering would depend on what else the process has built.
     layers = [keras.Input((spec.features,)), keras.layers.Normalization(name="standardise")]
     for depth, units in enumerate(spec.units, start=1):

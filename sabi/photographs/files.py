@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sabi.runtime.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".heic", ".heif", ".tif", ".tiff", ".webp", ".mpo")
 
 
 class Unusable(Exception):

@@ -1,31 +1,35 @@
 """Where the inspector's grade of a photograph comes from: its name, its folder or a table.
 
-The table, `labels.csv`, lies directly in the folder of the photographs and has
-a row per photograph: `file`, its path below that folder, with `/`; `grade`, a
-name of `labels.grades`; and, if known, `specimen` and `mm_per_pixel`. With
-grades from names or folders, and where there are no grades, it may give the
-scale alone.
+The table, `labels.csv` or `labels.xlsx`, lies directly in the folder of the
+photographs and has a row per photograph: `file`, its path below that folder;
+`grade`, a name of `labels.grades`; and, if known, `specimen` and
+`mm_per_pixel`. With grades from names or folders, and where there are no
+grades, it may give the scale alone.
+
+Names are compared as a reader sees them: `sabi.names.normal`.
 """
 
-import csv
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sabi.names import as_number, normal, normal_path
 from sabi.photographs.files import Unusable, printable
+from sabi.photographs.label_table import FILES, Row, find_table, read_rows
 from sabi.runtime.errors import InputError
 from sabi.settings.labels import Labels
 from sabi.settings.scale import LARGEST_MM, SMALLEST_MM
 
-FILE = "labels.csv"
 # What a folder of photographs holds, by labels.source.
 LAYOUT = {
     "name": "photographs named <grade>_<anything>.jpg",
     "folder": "photographs in folders, <grade>/<anything>.jpg",
-    "csv": f"photographs and {FILE} with columns file, grade",
+    "csv": f"photographs and {FILES[0]} with columns file, grade",
 }
-
-Row = dict[str, str]
+# Where DVC keeps what it tracks; set to use links, it leaves links to there in place of the files.
+IN_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 
 
 @dataclass(frozen=True)
@@ -33,82 +37,150 @@ class Label:
     """What is known of a photograph beside its pixels."""
 
     grade: int  # 1, the worst, to the number of grades
-    specimen: str | None = None  # None: labels.csv does not say
-    mm_per_pixel: float | None = None  # None: labels.csv does not say
+    specimen: str | None = None  # in one spelling; None: no table says
+    mm_per_pixel: float | None = None  # None: no table says
 
 
 def read(folder: Path, found: Iterable[str], labels: Labels) -> tuple[dict[str, Label], dict[str, str]]:
     """Labels of the files `found` below `folder`, and reasons against the others, both by path.
 
-    Rows of `labels.csv` that no file belongs to have a reason too; `labels.csv`
-    itself is in neither. Raises `InputError` for a `labels.csv` that is
-    missing though `labels.source` asks for it, or is no such table.
+    Rows of the table that no file belongs to have a reason too, by what they
+    name; the table itself is in neither. Raises `InputError` for a table that
+    is missing though `labels.source` asks for it, or is none.
     """
+    table = find_table(folder)
+    rows: list[Row] = []
     if labels.source == "csv":
-        rows = _rows(folder, "grade")
-    elif (folder / FILE).exists():
-        rows = _rows(folder, "mm_per_pixel", unwanted=("grade", "specimen"))
-    else:
-        rows = {}
-    there = set(found)
-    accepted, rejected = {}, {}
-    for path in sorted((there | set(rows)) - {FILE}):
+        if table is None:
+            raise InputError(
+                f"{folder / FILES[0]}: no such file; write it, columns file, grade, or change labels.source"
+            )
+        rows = read_rows(table, "grade")
+    elif table is not None:
+        rows = read_rows(table, "mm_per_pixel", unwanted=("grade", "specimen"))
+    there = sorted(set(found))
+    rows_of, rejected = matched(rows, there)
+    accepted = {}
+    for path in there:
+        if path in FILES:
+            continue
         try:
-            if path not in there:
-                raise Unusable(f"is in {FILE}, but there is no such file; correct or remove the row")
-            accepted[path] = _label(path, rows.get(path, []), labels)
+            if labels.source == "csv":
+                _check_inside(folder, path)
+            accepted[path] = _label(path, rows_of.get(path, []), labels)
         except Unusable as reason:
             rejected[path] = str(reason)
     return accepted, rejected
 
 
-def scales(folder: Path) -> dict[str, float]:
-    """Millimetres a pixel by path below `folder`, from its `labels.csv`; empty if it has none.
+def scales(folder: Path, found: Iterable[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Millimetres a pixel of the files `found` below `folder`, from its table; empty if it has none.
 
-    Raises `InputError` for one that is no such table.
+    And reasons against rows that no file belongs to, by what they name. Raises
+    `InputError` for a table that is none, or says no scale where it should.
     """
-    if not (folder / FILE).exists():
-        return {}
+    table = find_table(folder)
+    if table is None:
+        return {}, {}
+    rows_of, unmatched = matched(read_rows(table, "mm_per_pixel"), sorted(set(found)))
     known = {}
-    for path, rows in _rows(folder, "mm_per_pixel").items():
+    for path, rows in rows_of.items():
         try:
             scale = _scale(_only(rows))
         except Unusable as reason:
-            raise InputError(f"{folder / FILE}: {printable(path)}: {reason}") from None
+            raise InputError(f"{table}: {printable(path)}: {reason}") from None
         if scale is not None:
             known[path] = scale
-    return known
+    return known, unmatched
+
+
+def matched(rows: list[Row], found: list[str]) -> tuple[dict[str, list[Row]], dict[str, str]]:
+    """The rows by the file they name, of those `found`, and reasons against the rest by what they name.
+
+    A row is of the file with exactly its path; else of the one whose path reads
+    the same (with `\\` for `/`, as Windows writes); else of the one that differs
+    by upper and lower case alone. Where several fit, it is of none.
+    """
+    exact = {path: [path] for path in found}
+    same, any_case = defaultdict(list), defaultdict(list)
+    for path in found:
+        same[_path(path)].append(path)
+        any_case[_path(path).casefold()].append(path)
+    rows_of, reasons = defaultdict(list), {}
+    for row in rows:
+        written = row["file"]
+        plain = _path(written)
+        fitting = exact.get(written) or same.get(plain) or any_case.get(plain.casefold()) or []
+        if len(fitting) == 1:
+            rows_of[fitting[0]].append(row)
+        elif fitting:
+            files = ", ".join(map(printable, fitting))
+            reasons[written] = (
+                f"its row in the table of labels fits several files ({files}); write the path of one exactly"
+            )
+        elif ".." in plain.split("/") or re.match("/|[A-Za-z]:", plain):
+            reasons[written] = (
+                "its row in the table of labels leads out of the folder; "
+                "write the path below it, without '..' and drive"
+            )
+        else:
+            reasons[written] = (
+                "is in the table of labels, but there is no such file; correct or remove the row"
+            )
+    return rows_of, reasons
+
+
+def _path(written: str) -> str:
+    """A path as it reads, with `/`."""
+    return normal_path(written.replace("\\", "/")).removeprefix("./")
+
+
+def _check_inside(folder: Path, path: str) -> None:
+    target = (folder / path).resolve()
+    if not target.is_relative_to(folder.resolve()) and not IN_CACHE.search(target.as_posix()):
+        raise Unusable("a link that leads out of the folder; copy the photograph itself")
 
 
 def _label(path: str, rows: list[Row], labels: Labels) -> Label:
     names = labels.grades
     if labels.source == "csv" and not rows:
-        raise Unusable(f"has no row in {FILE}")
+        raise Unusable(f"has no row in {' or '.join(FILES)}")
     row = _only(rows) if rows else {}
-    scale, specimen = _scale(row), row.get("specimen") or None
+    scale, specimen = _scale(row), row.get("specimen") or ""
     if labels.source == "csv":
-        name = row["grade"]
-        if name not in names:
-            raise Unusable(f"its grade in {FILE} is {name!r}; allowed (labels.grades): {', '.join(names)}")
+        name = _grade(row["grade"], names)
     elif labels.source == "folder":
-        name = path.partition("/")[0] if "/" in path else ""
+        name = normal(path.partition("/")[0]) if "/" in path else ""
         if name not in names:
             raise Unusable(f"must lie in a folder named like its grade: {', '.join(names)} (labels.grades)")
     else:
-        file = path.rpartition("/")[2]
+        file = normal(path.rpartition("/")[2])
         # Longest first: a grade's name may begin with another's and "_".
         fitting = [name for name in names if file.startswith(f"{name}_")]
         if not fitting:
             raise Unusable(f"its name must begin with a grade ({', '.join(names)}) and '_'")
         name = max(fitting, key=len)
-    if specimen and printable(specimen) != specimen:
-        raise Unusable(f"its specimen in {FILE} has control characters")
-    return Label(names.index(name) + 1, specimen, scale)
+    if printable(specimen) != specimen:
+        raise Unusable("its specimen in the table of labels has control characters")
+    return Label(names.index(name) + 1, normal(specimen) or None, scale)
+
+
+def _grade(text: str, names: list[str]) -> str:
+    """The name of the grade in a cell: as it reads, or by its value, because Excel may write 5 as 5.0."""
+    plain, number = normal(text), as_number(text)
+    fitting = [name for name in names if number is not None and as_number(name) == number]
+    if plain in names:
+        return plain
+    if len(fitting) != 1:
+        raise Unusable(
+            f"its grade in the table of labels is {text!r}; allowed (labels.grades): {', '.join(names)}"
+        )
+    return fitting[0]
 
 
 def _only(rows: list[Row]) -> Row:
     if len(rows) > 1:
-        raise Unusable(f"has {len(rows)} rows in {FILE}; keep one")
+        raise Unusable(f"has {len(rows)} rows in the table of labels; keep one")
     return rows[0]
 
 
@@ -116,50 +188,10 @@ def _scale(row: Row) -> float | None:
     text = row.get("mm_per_pixel", "")
     if not text:
         return None
-    try:
-        scale = float(text)
-    except ValueError:
-        scale = float("nan")
-    if not SMALLEST_MM <= scale <= LARGEST_MM:
+    scale = as_number(text)
+    if scale is None or not SMALLEST_MM <= scale <= LARGEST_MM:
         raise Unusable(
-            f"its mm_per_pixel in {FILE} is {text!r}; allowed: {SMALLEST_MM:g} to {LARGEST_MM:g}, or nothing"
+            f"its mm_per_pixel in the table of labels is {text!r}; "
+            f"allowed: {SMALLEST_MM:g} to {LARGEST_MM:g}, or nothing"
         )
     return scale
-
-
-def _rows(folder: Path, needed: str, unwanted: tuple[str, ...] = ()) -> dict[str, list[Row]]:
-    """The rows of `labels.csv` by their `file`; columns `file` and `needed` are there, `unwanted` not."""
-    file = folder / FILE
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            lines = list(csv.reader(stream, strict=True))
-    except FileNotFoundError:
-        raise InputError(
-            f"{file}: no such file; write it, columns file, grade, or change labels.source"
-        ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        problem = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error})"
-        raise InputError(f"{file}: {problem}; save it as CSV in UTF-8") from None
-    columns = [name.strip() for name in lines[0]] if lines else []
-    for name in unwanted:
-        if name in columns:  # grades that would be ignored without a word
-            raise InputError(
-                f"{file}: has a column {name}, but labels.source is not csv; set it so, or remove the column"
-            )
-    for name in ("file", needed):
-        if columns.count(name) != 1:
-            raise InputError(
-                f"{file}: the first line must name a column {name}, once; it has: {', '.join(columns)!r}"
-            )
-    rows: dict[str, list[Row]] = {}
-    for number, cells in enumerate(lines[1:], start=2):
-        if not any(cells):
-            continue
-        if len(cells) != len(columns):
-            raise InputError(
-                f"{file}: row {number} has {len(cells)} cells, the first {len(columns)}; "
-                "put a text that has a comma in double quotes"
-            )
-        row = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
-        rows.setdefault(cells[columns.index("file")], []).append(row)
-    return rows

@@ -1,16 +1,14 @@
 """Photographs side by side on a sheet, with the names of their grades."""
 
 import math
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from sabi.grades import Grades
 from sabi.photographs.augmentation import augmented
-from sabi.report.grade_labels import grade_labels
+from sabi.report.grade_labels import font_for, grade_labels
 from sabi.settings.augment import Augment
 
 # The copies beside a photograph.
@@ -31,17 +29,18 @@ def sheet_of_copies(pixels: np.ndarray, rows: pd.DataFrame, rating: Grades, para
         for row in sorted({*found[:1], *found[-1:]}):
             copies = [augmented(pixels, scores, [row], copy, params)[0][0] for copy in SHOWN_COPIES]
             strips.append((name, [pixels[row], *copies]))
-    return paste(strips, ["original", *(f"copy {copy}" for copy in SHOWN_COPIES)])
+    # Numbers, which need no language: it is no parameter of the stage that makes the sheet.
+    return paste(strips, ["", *map(str, SHOWN_COPIES)])
 
 
 def paste(strips: list[tuple[str, list[np.ndarray]]], headings: list[str]) -> Image.Image:
     """Rows of photographs with a name at the left and a heading above each column."""
     gap = 4
     side = min(len(strips[0][1][0]), SHOWN_SIDE) if strips else SHOWN_SIDE
-    file = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    names = [name for name, _ in strips]
     # The other layout engine takes its rules from the system's libraries.
-    font = ImageFont.truetype(file, 14, layout_engine=ImageFont.Layout.BASIC)
-    left = math.ceil(max((font.getlength(name) for name, _ in strips), default=0)) + 4 * gap
+    font = ImageFont.truetype(font_for(names), 14, layout_engine=ImageFont.Layout.BASIC)
+    left = math.ceil(max(map(font.getlength, names), default=0)) + 4 * gap
     top = 24
     sheet = Image.new("RGB", (left + len(headings) * (side + gap), top + len(strips) * (side + gap)), "white")
     pen = ImageDraw.Draw(sheet)

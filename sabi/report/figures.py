@@ -10,11 +10,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_hex
 
 from sabi.evaluation.metrics import confusion
 from sabi.grades import Grades
-from sabi.report.colours import COLOURS, grade_colours
-from sabi.report.grade_labels import grade_labels
+from sabi.report.colours import COLOURS, grade_colours, ink_on
+from sabi.report.grade_labels import families, grade_labels, width
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -24,11 +25,15 @@ STYLE = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
+SHARES = matplotlib.colormaps["YlOrBr"]
+BORDER = "#1d5c70"  # of sound steel
+# Against white every line has 4.5:1, and every dot an edge that has.
+TRAINING, VALIDATION, EDGE = "#2b7287", COLOURS[1], "#3b2f2a"
 
 
 def _png(draw: Callable, width: float, height: float, panels: int = 1) -> bytes:
     """What `draw` draws on the axes of so many panels, side by side over one scale."""
-    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]  # its stub wants every key as a literal
+    with matplotlib.rc_context(STYLE | {"font.family": families()}):  # type: ignore[arg-type]  # its stub wants every key as a literal
         figure, axes = plt.subplots(
             1, panels, sharey=True, squeeze=False, figsize=(width, height), layout="constrained"
         )
@@ -39,33 +44,39 @@ def _png(draw: Callable, width: float, height: float, panels: int = 1) -> bytes:
     return stream.getvalue()
 
 
-def confusion_matrix(actual: np.ndarray, predicted: np.ndarray, rating: Grades) -> bytes:
-    """Shares of each true grade (rows) by grade given, with the counts."""
+def confusion_matrix(
+    actual: np.ndarray, predicted: np.ndarray, rating: Grades, said: dict[str, str]
+) -> bytes:
+    """Shares of each true grade (rows) by grade given, with the counts; `said` are the report's texts."""
     count, labels = len(rating.names), grade_labels(rating)
     counts = confusion(np.ones((1, len(actual))), actual, predicted, count)[0].astype(int)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     border = rating.worst_sound - 1.5
 
     def draw(axes) -> None:
-        axes.imshow(shares, cmap="YlOrBr", vmin=0, vmax=1)
+        axes.imshow(shares, cmap=SHARES, vmin=0, vmax=1)
         for row, column in np.ndindex(counts.shape):
             share = shares[row, column]
             text = f"{share:.0%}\n{counts[row, column]}" if counts[row, column] else "·"
-            ink = "white" if share > 0.55 else "black"
+            ink = ink_on(to_hex(SHARES(share)))
             size = 9 if count <= 6 else 6
             axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size)
-        axes.set_xticks(range(count), labels, rotation=0 if count * max(map(len, labels)) < 30 else 90)
+        axes.set_xticks(range(count), labels, rotation=0 if count * max(map(width, labels)) < 30 else 90)
         axes.set_yticks(range(count), labels)
-        axes.axhline(border, color="#4a90a4", lw=1.5, ls="--")
-        axes.axvline(border, color="#4a90a4", lw=1.5, ls="--")
-        axes.set_xlabel("grade given by the pipeline")
-        axes.set_ylabel("inspector's grade")
+        axes.axhline(border, color=BORDER, lw=1.5, ls="--")
+        axes.axvline(border, color=BORDER, lw=1.5, ls="--")
+        axes.set_xlabel(said["axis_given"])
+        axes.set_ylabel(said["axis_inspector"])
 
     return _png(draw, 4.6, 4.2)
 
 
 def score_distributions(
-    actual: np.ndarray, scores: np.ndarray, thresholds: list[float], rating: Grades
+    actual: np.ndarray,
+    scores: np.ndarray,
+    thresholds: list[float],
+    rating: Grades,
+    said: dict[str, str],
 ) -> bytes:
     """Scores by the inspector's grade, one dot a photograph, with the thresholds.
 
@@ -79,18 +90,20 @@ def score_distributions(
             mine = np.sort(scores[actual == grade])
             # Spread by rank, so that no random number is needed.
             offset = (np.arange(len(mine)) * 0.618 % 1 - 0.5) * 0.6
-            axes.scatter(mine, grade + offset, s=16, color=colour, alpha=0.75, lw=0)
+            axes.scatter(mine, grade + offset, s=16, color=colour, alpha=0.75, lw=0.4, edgecolors=EDGE)
         for threshold in thresholds:
             axes.axvline(threshold, color="#555555", lw=1, ls="--")
         axes.set_xlim(worst - margin, best + margin)
         axes.set_yticks(rating.numbers, grade_labels(rating))
-        axes.set_xlabel("score (dashed: thresholds between grades)")
-        axes.set_ylabel("inspector's grade")
+        axes.set_xlabel(said["axis_score"])
+        axes.set_ylabel(said["axis_inspector"])
 
     return _png(draw, 5.4, 4.2)
 
 
-def feature_by_grade(values: np.ndarray, actual: np.ndarray, axis_title: str, rating: Grades) -> bytes:
+def feature_by_grade(
+    values: np.ndarray, actual: np.ndarray, axis_title: str, rating: Grades, said: dict[str, str]
+) -> bytes:
     """Box plots of `values` (n,) of a measured feature, one a grade: quartiles, and 1.5 times their distance.
 
     A grade with no value has an empty line.
@@ -110,23 +123,23 @@ def feature_by_grade(values: np.ndarray, actual: np.ndarray, axis_title: str, ra
             )
         axes.set_yticks(rating.numbers, grade_labels(rating))
         axes.set_xlabel(axis_title)
-        axes.set_ylabel("inspector's grade")
+        axes.set_ylabel(said["axis_inspector"])
 
     return _png(draw, 4, 2.6)
 
 
-def learning_curve(curve: pd.DataFrame, best: int) -> bytes:
+def learning_curve(curve: pd.DataFrame, best: int, said: dict[str, str]) -> bytes:
     """Mean absolute error on training and validation by epoch, or by penalty, with the step kept."""
     ridge = "penalty" in curve
     x = curve.penalty if ridge else curve.step
 
     def draw(axes) -> None:
-        axes.plot(x, curve.train_mae, color=COLOURS[3], label="training")
-        axes.plot(x, curve.validation_mae, color=COLOURS[1], label="validation")
-        axes.axvline(x[best], color="#555555", lw=1, ls="--", label="kept")
+        axes.plot(x, curve.train_mae, color=TRAINING, label=said["line_training"])
+        axes.plot(x, curve.validation_mae, color=VALIDATION, label=said["line_validation"])
+        axes.axvline(x[best], color="#555555", lw=1, ls="--", label=said["line_kept"])
         axes.set_ylim(bottom=0)
-        axes.set_ylabel("mean absolute error, grades")
-        axes.set_xlabel("penalty, strong to weak" if ridge else "epoch")
+        axes.set_ylabel(said["axis_error"])
+        axes.set_xlabel(said["axis_penalty" if ridge else "axis_epoch"])
         if ridge:
             axes.set_xscale("log")
             axes.invert_xaxis()
@@ -135,7 +148,7 @@ def learning_curve(curve: pd.DataFrame, best: int) -> bytes:
     return _png(draw, 4, 3)
 
 
-def embedding_map(projections: pd.DataFrame, name: str, rating: Grades) -> bytes:
+def embedding_map(projections: pd.DataFrame, name: str, rating: Grades, said: dict[str, str]) -> bytes:
     """The plane `name` (pca, tsne or umap) of the embeddings, coloured by grade."""
     labels, colours = grade_labels(rating), grade_colours(len(rating.names))
 
@@ -143,10 +156,10 @@ def embedding_map(projections: pd.DataFrame, name: str, rating: Grades) -> bytes
         for grade, label, colour in zip(rating.numbers, labels, colours, strict=True):
             mine = projections[projections.grade == grade]
             x, y = mine[f"{name}_x"], mine[f"{name}_y"]
-            axes.scatter(x, y, s=10, color=colour, alpha=0.8, lw=0, label=label)
+            axes.scatter(x, y, s=10, color=colour, alpha=0.8, lw=0.3, edgecolors=EDGE, label=label)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.legend(title="grade", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.legend(title=said["grade"], frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
     return _png(draw, 4, 3.2)
 

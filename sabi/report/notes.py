@@ -1,6 +1,8 @@
 """What makes the figures worse, or better, than they should be, in words."""
 
+from sabi.photographs.manifest import doubts
 from sabi.settings.params import Params
+from sabi.tables import REJECTED
 
 
 def what_to_note(params: Params, summary: dict) -> list[str]:
@@ -10,9 +12,13 @@ def what_to_note(params: Params, summary: dict) -> list[str]:
         notes.append(
             "the networks have random weights; photographs deserve pretrained ones (train.weights: imagenet)"
         )
-    if summary["without_specimen"] == summary["accepted"]:
-        notes.append(
-            "split.specimen matches no name, so every photograph counts as a specimen of its own; if several "
-            "show one piece of steel, test photographs are known from training and the figures are too good"
-        )
-    return notes
+    return notes + doubts(summary)
+
+
+def what_was_left_out(rejected: int, unlabelled_rejected: int) -> list[str]:
+    """A line for each of the two folders of photographs of which files, so many, could not be used."""
+    counts = [
+        (rejected, "of data/raw were not used", REJECTED),
+        (unlabelled_rejected, "of data/unlabelled were not graded", "data/grades/unlabelled_rejected.csv"),
+    ]
+    return [f"{count} files {what}; {table} says why" for count, what, table in counts if count]

@@ -2,140 +2,222 @@
 
 import base64
 import io
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from sabi.evaluation.metrics import HEADLINE
-from sabi.grades import Grades
+from sabi.grades import LOWEST, Grades
 from sabi.models.member import MemberSpec
 from sabi.names import as_number
 from sabi.photographs import features as measuring
 from sabi.photographs.partition import PARTITIONS
-from sabi.report import figures
+from sabi.report import alternatives, figures
+from sabi.report.colours import grade_colours, ink_on
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
+from sabi.report.graded import graded_photographs, origin, pictures_of, summed_up
+from sabi.report.templates import template
 from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_graded, read_json, read_table
+from sabi.words.texts import Language, texts, translated
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 COPIES = Path("data/augment/copies.png")
 MAPS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+COLUMNS = ("accuracy", "kappa", "mae", "mae_grade", "within_one", "macro_f1", "sensitivity", "specificity")
 
 
 def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes: list[str]) -> str:
     """The page: everything in one file, names from files escaped."""
-    rating = params.labels.rating
+    rating, language = params.labels.rating, params.report.language
+    said = texts(language, "report")
+    noun = said["noun_drawings" if summary["drawings"] == summary["accepted"] else "noun_photographs"]
     manifest = read_graded(MANIFEST, rating)
-    judged = read_graded("metrics/predictions.csv", rating)
-    projections = read_graded("data/evaluate/projections.csv", rating)
-    thresholds = read_json("data/grades/thresholds.json")["ensemble"]  # on the scale of the names
-    actual, predicted, scores = (judged[c].to_numpy() for c in ("actual", "predicted", "score"))
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    unlabelled = graded_photographs(params)
+    hashes, model = origin()
+    return template(TEMPLATE).render(
+        t=said,
+        language=language,
         params=params,
+        noun=noun,
         grades=rating.names,
-        numbered=grade_labels(rating) != [*rating.names],
-        counted=any(as_number(name) != score for name, score in zip(rating.names, rating.scale, strict=True)),
-        bad=bad(rating),
-        sound=sound(rating),
+        colours={
+            name: (colour, ink_on(colour))
+            for name, colour in zip(rating.names, grade_colours(len(rating.names)), strict=True)
+        },
+        ends=(f"{rating.shown([LOWEST])[0]:g}", f"{rating.shown([rating.highest])[0]:g}"),
+        not_sound=rating.names[rating.worst_sound - 2],
         border=f"{rating.names[rating.worst_sound - 2]}|{params.labels.sound}",
+        bad=bad(rating, said),
+        sound=sound(rating, said),
+        summary=summary,
+        notes=[translated(note, language) for note in notes],
+        graded=len(unlabelled),
+        **summed_up(unlabelled, rating),
+        photos=[row | {"picture": base64_of(picture)} for row, picture in pictures_of(unlabelled)],
+        by_grade=[int((unlabelled.grade == name).sum()) for name in rating.names],
+        not_graded=told(read_table("data/grades/unlabelled_rejected.csv"), language),
+        of_what=of_what(manifest, summary, params, said | {"noun": noun}),
         metrics={who: dict(flat(values)) for who, values in metrics.items()},
         intervals=intervals,
-        summary=summary,
-        notes=notes,
-        noun="drawings" if summary["drawings"] == summary["accepted"] else "photographs",
-        counts=manifest.partition.value_counts().to_dict(),
-        test_specimens=manifest.specimen[manifest.partition == "test"].nunique(),
-        cards=cards(metrics["ensemble"], intervals["ensemble"], rating),
-        confusion=base64_of(figures.confusion_matrix(actual, predicted, rating)),
-        distributions=base64_of(
-            figures.score_distributions(actual, rating.shown(scores), thresholds, rating)
-        ),
-        curves={who: base64_of(curve(who)) for who in metrics if who != "ensemble"},
-        maps={
-            title: base64_of(figures.embedding_map(projections, name, rating)) for name, title in MAPS.items()
-        },
-        thresholds=thresholds,
-        corrected=corrected(manifest, rating),
-        worst=worst_graded(judged, manifest, params.report.worst, rating),
-        unlabelled=read_table("data/grades/unlabelled.csv").to_dict("records"),
-        unlabelled_rejected=read_table("data/grades/unlabelled_rejected.csv").to_dict("records"),
-        rejected=read_table(REJECTED).to_dict("records"),
-        copies=base64_of(jpeg(COPIES)),
-        measured={title: base64_of(png) for title, png in measured(manifest, rating).items()},
-        table=counts_table(manifest, rating),
+        columns=COLUMNS,
+        cards=cards(metrics["ensemble"], intervals["ensemble"], rating, said),
+        **judged_pictures(manifest, params, said),
+        corrected=corrected(manifest, rating, language),
+        curves={who: curve(who, said) for who in metrics if who != "ensemble"},
+        **pictures_of_data(manifest, params, said, noun),
+        table=counts_table(manifest, rating, said),
+        rejected=told(read_table(REJECTED), language),
         parameters=list(flat(params.model_dump())),
+        hashes=hashes,
+        model=model,
+        version=version("sabi"),
     )
 
 
-def bad(rating: Grades) -> str:
+def told(rejected: pd.DataFrame, language: Language) -> list[dict[str, str]]:
+    """Rows with path and reason, the reason in a language."""
+    return [row | {"reason": translated(row["reason"], language)} for row in rejected.to_dict("records")]
+
+
+def bad(rating: Grades, said: dict[str, str]) -> str:
     """The grades that are not sound, in words."""
     border = rating.worst_sound - 1
-    return f"grade {rating.names[border - 1]}" + (" or worse" if border > 1 else "")
+    return said["border_worse" if border > 1 else "border_grade"].format(grade=rating.names[border - 1])
 
 
-def sound(rating: Grades) -> str:
+def sound(rating: Grades, said: dict[str, str]) -> str:
     """The sound grades, in words."""
     border = rating.worst_sound
-    return f"grade {rating.names[border - 1]}" + (" or better" if border < len(rating.names) else "")
+    one = border == len(rating.names)
+    return said["border_grade" if one else "border_better"].format(grade=rating.names[border - 1])
 
 
-def curve(member: str) -> bytes:
-    """The learning curve of a member."""
+def of_what(manifest: pd.DataFrame, summary: dict, params: Params, said: dict[str, str]) -> str:
+    """Of which photographs the figures are, and what scored them; `said` has the noun for them, too."""
+    rating = params.labels.rating
+    first, *others, last = rating.names
+    ends = said["worst_name"].format(grade=first), said["best_name"].format(grade=last)
+    names = said["between_names"].join([ends[0], *others, ends[1]])
+    if grade_labels(rating) != [*rating.names]:
+        names += said["numbered"]
+    if any(as_number(name) != score for name, score in zip(rating.names, rating.scale, strict=True)):
+        names += said["counted"]
+    counts = {part: int((manifest.partition == part).sum()) for part in PARTITIONS}
+    return said["of_what"].format(
+        accepted=summary["accepted"],
+        noun=said["noun"],
+        grades=names,
+        specimens=manifest.specimen[manifest.partition == "test"].nunique(),
+        method=said[f"method_{params.ensemble.method}"],
+        members=said["between_names"].join(params.ensemble.members),
+        **counts,
+    )
+
+
+def judged_pictures(manifest: pd.DataFrame, params: Params, said: dict[str, str]) -> dict[str, Any]:
+    """How the test photographs were judged: `confusion` and `distributions`, each a picture and its text,
+    `thresholds` (a text) on the scale of the names, and the `worst` graded."""
+    rating = params.labels.rating
+    judged = read_graded("metrics/predictions.csv", rating)
+    thresholds = read_json("data/grades/thresholds.json")["ensemble"]
+    actual, predicted = judged.actual.to_numpy(), judged.predicted.to_numpy()
+    scores = rating.shown(judged.score.to_numpy())
+    return {
+        "confusion": (
+            base64_of(figures.confusion_matrix(actual, predicted, rating, said)),
+            alternatives.of_confusion(actual, predicted, rating, said),
+        ),
+        "distributions": (
+            base64_of(figures.score_distributions(actual, scores, thresholds, rating, said)),
+            alternatives.of_scores(actual, scores, rating, said),
+        ),
+        "thresholds": ", ".join(f"{threshold:.3f}" for threshold in thresholds),
+        "worst": worst_graded(judged, manifest, params.report.worst, rating),
+    }
+
+
+def pictures_of_data(
+    manifest: pd.DataFrame, params: Params, said: dict[str, str], noun: str
+) -> dict[str, Any]:
+    """The sheet of `copies`, and the `maps` and the `measured` features, by title a picture and its text."""
+    rating = params.labels.rating
+    projections = read_graded("data/evaluate/projections.csv", rating)
+    return {
+        "copies": base64_of(jpeg(COPIES)),
+        "maps": {
+            title: (
+                base64_of(figures.embedding_map(projections, name, rating, said)),
+                said["map_alt"].format(name=title, count=len(projections), noun=noun),
+            )
+            for name, title in MAPS.items()
+        },
+        "measured": measured(manifest, rating, said, params.report.language),
+    }
+
+
+def curve(member: str, said: dict[str, str]) -> tuple[str, str]:
+    """The learning curve of a member, and its text."""
     folder = TRAINED / member
-    return figures.learning_curve(read_table(folder / "curve.csv"), MemberSpec.read(folder).best_step)
+    steps, best = read_table(folder / "curve.csv"), MemberSpec.read(folder).best_step
+    return (
+        base64_of(figures.learning_curve(steps, best, said)),
+        alternatives.of_curve(member, steps, best, said),
+    )
 
 
-def corrected(manifest: pd.DataFrame, rating: Grades) -> dict:
+def corrected(manifest: pd.DataFrame, rating: Grades, language: Language) -> dict:
     """How many test photographs the correction moved, and to what effect; or why it is off."""
     moved = read_graded("data/grades/corrections.csv", rating)
     moved = moved[moved.partition == "test"].merge(manifest[["path", "grade"]], on="path")
+    reason = read_json("data/grades/correction.json")["reason"]
     return {
-        "off": read_json("data/grades/correction.json")["reason"],
+        "off": reason and translated(reason, language),
         "moved": len(moved),
         "right": int((moved.after == moved.grade).sum()),
         "wrong": int((moved.before == moved.grade).sum()),
     }
 
 
-def measured(manifest: pd.DataFrame, rating: Grades) -> dict[str, bytes]:
-    """A picture of each measured feature by grade, by the feature's title."""
+def measured(
+    manifest: pd.DataFrame, rating: Grades, said: dict[str, str], language: Language
+) -> dict[str, tuple[str, str]]:
+    """A picture of each measured feature by grade and its text, by the feature's title."""
     table = manifest[["path", "grade"]].merge(read_table("data/augment/measured.csv"), on="path")
     described = measuring.describe(measuring.in_millimetres(manifest))
     pictures = {}
     for feature in measuring.FEATURES:
-        title, unit = described[feature]
-        axis_title = f"{title}, {unit}" if unit else title
+        title, unit = (translated(text, language) for text in described[feature])
+        axis_title = f"{title}{said['between_names']}{unit}" if unit else title
         values, actual = table[feature].to_numpy(float), table.grade.to_numpy()
-        pictures[title] = figures.feature_by_grade(values, actual, axis_title, rating)
+        pictures[title] = (
+            base64_of(figures.feature_by_grade(values, actual, axis_title, rating, said)),
+            alternatives.of_feature(title, values, actual, rating, said),
+        )
     return pictures
 
 
-def cards(metrics: dict, intervals: dict, rating: Grades) -> list[dict]:
+def cards(metrics: dict, intervals: dict, rating: Grades, said: dict[str, str]) -> list[dict]:
     """The ensemble's main metrics, ready to print."""
-    worse, better = bad(rating), sound(rating)
-    texts = {
-        "accuracy": ("Accuracy", "share given exactly the inspector's grade"),
-        "kappa": ("Quadratic weighted kappa", "agreement beyond chance: 1 perfect, 0 chance"),
-        "mae": ("Mean error of the score", "grades between score and inspector"),
-        "within_one": ("Within one grade", "share off by at most one grade"),
-        "sensitivity": ("Bad rust found", f"of {worse}, share given {worse}"),
-        "specificity": ("Sound steel left alone", f"of {better}, share given {better}"),
-    }
-    return [
-        {
-            "title": texts[name][0],
-            "meaning": texts[name][1],
-            "value": shown(metrics[name]),
-            "low": shown(intervals[name][0]),
-            "high": shown(intervals[name][1]),
-        }
-        for name in HEADLINE
-    ]
+    sides = {"sensitivity": bad(rating, said), "specificity": sound(rating, said)}
+    cards = []
+    for name in HEADLINE:
+        low, high = map(shown, intervals[name])
+        meaning = said["means_side"].format(side=sides[name]) if name in sides else said[f"means_{name}"]
+        cards.append(
+            {
+                "title": said[f"card_{name}"],
+                "meaning": meaning,
+                "value": shown(metrics[name]),
+                "interval": said["in_95"].format(bounds=said["bounds"].format(low=low, high=high)),
+            }
+        )
+    return cards
 
 
 def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:
@@ -153,13 +235,13 @@ def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, ratin
     return [photo | {"png": base64_of(png(pixels[row_of[photo["path"]]]))} for photo in photos]
 
 
-def counts_table(manifest: pd.DataFrame, rating: Grades) -> dict[str, list[str]]:
+def counts_table(manifest: pd.DataFrame, rating: Grades, said: dict[str, str]) -> dict[str, list[str]]:
     """Photographs and specimens by partition and grade."""
     table = {}
     for part in PARTITIONS:
         mine = manifest[manifest.partition == part]
         rows = [mine[mine.grade == grade] for grade in rating.numbers]
-        table[part] = [f"{len(row)} ({row.specimen.nunique()})" for row in rows]
+        table[said[f"part_{part}"]] = [f"{len(row)} ({row.specimen.nunique()})" for row in rows]
     return table
 
 

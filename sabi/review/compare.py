@@ -23,6 +23,7 @@ from sabi.report.figures import interval_plot
 from sabi.review import results
 from sabi.review.results import Result, seconds_of, truth_grades_scores
 from sabi.runtime.errors import InputError
+from sabi.runtime.repository import repository_root, unfit_for_experiments
 from sabi.tables import flat, write_table
 
 SHOWN = {"accuracy": "higher", "kappa": "higher", "mae": "lower", "sensitivity": "higher"}
@@ -85,15 +86,17 @@ def failures(commit: str) -> dict[str, str]:
     with Repo() as repo:
         shown = repo.experiments.show(revs=[commit])[-1]  # the workspace comes first
     states = [(run.name, run.executor) for run in shown.experiments or []]
-    failed = {name: at.local for name, at in states if at and at.state == "failed"}
+    # Of one that failed before it began DVC knows no more than that.
+    failed = {name: at.local and Path(at.local.log) for name, at in states if at and at.state == "failed"}
     others = {name for name, at in states if not at or at.state != "failed"}
-    return {name: reason(Path(at.log)) for name, at in sorted(failed.items()) if name not in others}
+    return {name: reason(log) for name, log in sorted(failed.items()) if name not in others}
 
 
-def reason(log: Path) -> str:
+def reason(log: Path | None) -> str:
     """The line of an experiment's log that says why it failed: ours, else of a traceback, else DVC's."""
-    if not log.is_file():
-        return "DVC has no log of it; `dvc queue remove --failed` forgets it"
+    if log is None or not log.is_file():
+        cause = unfit_for_experiments(repository_root()) or "`dvc queue remove --failed` forgets it"
+        return f"DVC has no log of it; {cause}"
     text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
     for said in (
         r"^error: (.+)",

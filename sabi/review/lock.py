@@ -7,9 +7,8 @@ what is in git: `dvc.yaml`, `dvc.lock`, `params.yaml`, code, metrics, `.dvc` fil
 
 from typing import TYPE_CHECKING
 
-import yaml
-
 from sabi.runtime.errors import InputError
+from sabi.settings.reading import read_yaml
 
 if TYPE_CHECKING:
     from dvc.dependency import Dependency
@@ -36,6 +35,7 @@ def out_of_step(revision: str | None = None) -> list[str]:
     from dvc.repo import Repo
     from dvc.repo.brancher import switch
     from dvc.scm import SCMError
+    from ruamel.yaml import YAMLError
 
     try:
         with Repo() as repo:
@@ -46,7 +46,7 @@ def out_of_step(revision: str | None = None) -> list[str]:
                     return _lines(repo)
             except SCMError:
                 raise InputError(f"{revision}: no such revision; `git branch -a` shows them") from None
-            except (DvcException, yaml.YAMLError) as error:  # a merge's conflict marks, say
+            except (DvcException, YAMLError) as error:  # a merge's conflict marks, say
                 return [f"DVC cannot read the pipeline: {' '.join(str(error).split())}"]
     except NotDvcRepoError:
         raise InputError("no DVC repository here; run from the repository's root") from None
@@ -58,7 +58,7 @@ def _lines(repo: "Repo") -> list[str]:
     file = repo.fs.join(repo.root_dir, "dvc.lock")
     if not repo.fs.exists(file):
         return ["dvc.lock: no such file"]
-    recorded = yaml.safe_load(repo.fs.read_text(file, encoding="utf-8")) or {}
+    recorded = read_yaml(repo.fs.read_text(file, encoding="utf-8")) or {}
     stages = repo.index.stages
     outs = [out for stage in stages for out in stage.outs]
     lines = []

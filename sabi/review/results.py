@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from sabi.grades import Grades
+from sabi.names import normal
 from sabi.runtime.errors import InputError
+from sabi.settings.reading import read_parameters
 from sabi.tables import PREDICTION_COLUMNS, PREDICTIONS, TRAINED, by_position, read_table
 from sabi.tracking.trainings import training_seconds
 
@@ -43,8 +44,8 @@ class Result:
     @property
     def grades(self) -> Grades:
         """The grades and where soundness begins."""
-        names = tuple(map(str, self.params["labels"]["grades"]))
-        return Grades(names, names.index(str(self.params["labels"]["sound"])) + 1)
+        names = tuple(normal(str(name)) for name in self.params["labels"]["grades"])
+        return Grades(names, names.index(normal(str(self.params["labels"]["sound"]))) + 1)
 
 
 def read(revision: str) -> Result:
@@ -62,7 +63,7 @@ def read(revision: str) -> Result:
             f"{revision}: {PREDICTIONS} has no {', '.join(missing) or 'rows'}; run `dvc repro` there"
         )
     result = Result(
-        revision, _parsed(yaml.safe_load, revision, "params.yaml"), metrics, validation, predictions
+        revision, _parsed(read_parameters, revision, "params.yaml"), metrics, validation, predictions
     )
     try:
         return replace(result, predictions=by_position(predictions, result.grades))
@@ -73,7 +74,7 @@ def read(revision: str) -> Result:
 def _parsed(parse: Callable[[str], Parsed], revision: str, file: str) -> Parsed:
     try:
         return parse(text(revision, file))
-    except (ValueError, yaml.YAMLError) as error:  # a merge's conflict marks, say
+    except ValueError as error:  # a merge's conflict marks, say
         detail = " ".join(str(error).split())[:200]
         raise InputError(f"{revision}: {file} cannot be read ({detail}); run `dvc repro` there") from None
 
@@ -100,6 +101,7 @@ def models(result: Result) -> dict[str, dict[str, Any]]:
 def text(revision: str, file: str) -> str:
     """A file as it is in a revision, in git or in DVC's cache; raises `InputError` if it is not there."""
     from dvc.scm import SCMError
+    from dvc_data.index import DataIndexDirError
 
     try:
         return _files(revision).read_text(file, encoding="utf-8")
@@ -107,8 +109,8 @@ def text(revision: str, file: str) -> str:
         raise InputError(
             f"{revision}: no such revision; `git branch -a` and `dvc exp list` show them"
         ) from None
-    except FileNotFoundError:
-        # DVC says the same of a file the revision lacks and of one its cache lacks.
+    except (FileNotFoundError, DataIndexDirError):
+        # DVC says the same of a file the revision lacks and of one its cache lacks; the latter of a folder.
         raise InputError(
             f"{revision}: no {file}; run `dvc repro` there and commit, or `dvc fetch` if it is only not here"
         ) from None

@@ -12,10 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import environment_for_another_repository, git
+from sabi.settings.reading import read_yaml
 
 SOURCES = ("data/raw", "data/unlabelled")
 # None of these may change a byte of any output.
@@ -54,7 +53,7 @@ def verify() -> None:
     """Run the commit again in a fresh clone; raise `InputError` if it fails, or gives another byte."""
     root = Path(git("rev-parse", "--show-toplevel").strip())
     commit = git("rev-parse", "--short", "HEAD").strip()
-    committed = yaml.safe_load(git("show", "HEAD:dvc.lock"))
+    committed = read_yaml(git("show", "HEAD:dvc.lock"))
     if git("status", "--porcelain", "--untracked-files=no"):
         print("note: uncommitted changes are not verified", file=sys.stderr)
 
@@ -72,8 +71,8 @@ def verify() -> None:
         )
         if again.returncode:
             raise InputError(f"commit {commit} does not run in a fresh clone; see above")
-        stages = list(yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-        rerun = yaml.safe_load((clone / "dvc.lock").read_text(encoding="utf-8"))
+        stages = list(read_yaml((clone / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
+        rerun = read_yaml((clone / "dvc.lock").read_text(encoding="utf-8"))
         difference = first_difference(in_order(committed, stages), rerun)
     if difference:
         raise InputError(f"commit {commit} is not reproduced: {difference}")

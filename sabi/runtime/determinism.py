@@ -11,7 +11,13 @@ the same bits for any.
 
 import os
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sabi.runtime.repository import repository_root
 
 # Most x86-64 processors since 2015 have AVX2 with FMA; newer ones would otherwise
 # take AVX-512 paths and round differently.
@@ -35,6 +41,8 @@ PINNED = {
     # TensorFlow would complain that the GPU hidden above is not there.
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+# How the lines begin that it writes all the same: a heading, and what is for information.
+NOTICES = (b"WARNING: All log messages before absl::InitializeLog", b"I0000 ")
 
 
 WISHED_THREADS = os.environ.get("TF_NUM_INTRAOP_THREADS") or "0"
@@ -45,6 +53,8 @@ THREADS = THREADS or len(os.sched_getaffinity(0))
 
 def pin_environment() -> None:
     """Set `PINNED` for this process and its children, over the user's own values.
+
+    A user without a folder for caches gets one in the repository.
 
     Warns with `RuntimeWarning` if NumPy was loaded already under other
     settings, because then it is too late for this process.
@@ -57,6 +67,21 @@ def pin_environment() -> None:
             stacklevel=3,  # who imported the door
         )
     os.environ.update(PINNED)
+    if not _can_make(os.environ.get("XDG_CACHE_HOME") or "~/.cache"):
+        # numba, and so UMAP, does not load where it can keep nothing; Matplotlib complains.
+        kept = repository_root() / ".dvc/tmp"
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(kept / "numba"))
+        os.environ.setdefault("MPLCONFIGDIR", str(kept / "matplotlib"))
+
+
+def _can_make(path: str) -> bool:
+    """Whether this process can make a folder, or write to it; a user without a home has none."""
+    try:
+        folder = Path(path).expanduser()
+    except RuntimeError:  # a user whom the system does not know
+        return False
+    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    return folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK)
 
 
 def fix_threads(count: int) -> None:
@@ -69,19 +94,42 @@ def fix_threads(count: int) -> None:
 
 
 def pin_tensorflow() -> None:
-    """Switch on TensorFlow's deterministic ops, and off what rounds differently on other processors.
+    """Load TensorFlow, switch on its deterministic ops, and off what rounds differently on other processors.
 
     Its graph optimiser replaces divisions and square roots, which every
     processor rounds correctly, by `reciprocal` and `rsqrt`, which are made from
     the processor's approximate instructions: other models, other last bits.
     """
-    import keras  # noqa: F401
-    import tensorflow as tf
+    with notices_held_back():
+        import keras  # noqa: F401
+        import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_experimental_options(
         {"arithmetic_optimization": False, "constant_folding": False}
     )
+
+
+@contextmanager
+def notices_held_back() -> Iterator[None]:
+    """In the block, what TensorFlow's C++ code tells of itself while it loads is left out of standard error.
+
+    It comes before TensorFlow reads `TF_CPP_MIN_LOG_LEVEL`, and past Python's `sys.stderr`.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(NOTICES):
+                    os.write(2, line)
 
 
 def seed_tensorflow(seed: int) -> None:

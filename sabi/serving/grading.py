@@ -1,6 +1,5 @@
 """What `sabi grade` does: photographs in, a folder of tables and pages out."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-from platformdirs import user_cache_path
 
-from sabi.backbones.store import STORE
-from sabi.grading.card import Card, card_of, repository_of
+from sabi.evaluation.metrics import HEADLINE
+from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
-from sabi.grading.grader import Grader
-from sabi.grading.model import SUMS, ModelSpec
+from sabi.grading.model import ModelSpec, identity
+from sabi.report import pictures
 from sabi.report.colours import grade_colours
-from sabi.serving import batch, overview, pictures, tables, workbook
+from sabi.serving import batch, overview, tables, workbook
+from sabi.serving.loading import load
 from sabi.serving.selection import select
 from sabi.tables import write_json
 from sabi.words.texts import Language, texts
@@ -43,8 +42,7 @@ def grade_into(
     Raises `InputError` for a folder that is no model, photographs that are not there and an
     `out` that holds something else.
     """
-    root = repository_of(model) or user_cache_path("sabi", ensure_exists=True)
-    grader = Grader.load(model, store=root / STORE)
+    grader = load(model)
     selected = select(given)
     done, finished = batch.grade_all(grader, identity(model), selected, out)
     graded = tables.graded_table(done, grader.spec)
@@ -83,11 +81,6 @@ def copies_of(graded: pd.DataFrame) -> list[tuple[str, str, Path]]:
     return list(zip(graded.grade, places, files, strict=True))
 
 
-def identity(model: Path) -> str:
-    """What tells a model from every other: SHA-256 of its list of checksums."""
-    return hashlib.sha256((model / SUMS).read_bytes()).hexdigest()
-
-
 def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language) -> list[tuple[str, str]]:
     """What is to be said of the model, a name and a text each."""
     said = texts(language)
@@ -105,11 +98,12 @@ def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language
         facts.append(
             (said["learnt_from"], said["learnt"].format(photographs=card.photographs, tested=card.tested))
         )
-        for name, (value, low, high) in card.metrics.items():
+        for name in HEADLINE:
+            value, low, high = card.metrics[name]
             if value is not None:
                 facts.append(
                     (
-                        said.get(f"metric_{name}", name),
+                        said[f"metric_{name}"],
                         said["interval"].format(value=value, low=low, high=high),
                     )
                 )

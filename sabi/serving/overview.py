@@ -4,13 +4,13 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from sabi.grades import LOWEST, Grades
 from sabi.grading.specimens import ACT, SOUND, WATCH, roll_up
 from sabi.report.colours import grade_colours, ink_on
-from sabi.words.texts import Language, texts
+from sabi.report.templates import template
+from sabi.words.texts import Language, texts, translated
 
 TEMPLATE = Path(__file__).with_name("overview.html.j2")
 
@@ -24,13 +24,10 @@ def render(
     language: Language,
 ) -> str:
     """The page, everything in one file; `about` has facts (of the model), drawings and unfinished."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     colours = grade_colours(len(rating.names))
     rows = graded.drop(columns="file").to_dict("records")
     encoded = [base64.b64encode(picture).decode("ascii") for picture in pictures]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return template(TEMPLATE).render(
         t=texts(language),
         language=language,
         counts=[(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
@@ -41,11 +38,12 @@ def render(
             for by in ("bridge", "specimen")
             if graded[by].any()
         },
-        rejected=rejected.to_dict("records"),
+        rejected=[
+            row | {"reason": translated(row["reason"], language)} for row in rejected.to_dict("records")
+        ],
         graded=len(rows),
         newest=max(graded.date, default=""),
-        grades=rating.names,
-        bad=rating.names[rating.worst_sound - 2],
+        not_sound=rating.names[rating.worst_sound - 2],
         colours={name: (colour, ink_on(colour)) for name, colour in zip(rating.names, colours, strict=True)},
         ends=(f"{LOWEST:g}", f"{rating.highest:g}"),
         **about,

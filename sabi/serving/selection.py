@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sabi.photographs import labels
+from sabi.photographs import label_table, labels
 from sabi.photographs.files import find
 from sabi.runtime.errors import InputError
 
@@ -22,8 +22,8 @@ def select(given: Sequence[str]) -> list[Selected]:
     """The files of `given` in that order, each once; those of a folder sorted, whatever lies below it.
 
     What is neither a file nor a folder is a pattern, in which `**` stands for any
-    folders. Scales are those of the `labels.csv` of a folder that is named. Raises
-    `InputError` for what stands for no file, and for a `labels.csv` that is none.
+    folders. Scales are those of the table of labels of a folder that is named. Raises
+    `InputError` for what stands for no file, and for a table that is none.
     """
     chosen: dict[Path, Selected] = {}
     for text in given:
@@ -40,8 +40,11 @@ def select(given: Sequence[str]) -> list[Selected]:
 def _files(text: str) -> list[Selected]:
     place = Path(text)
     if place.is_dir():
-        scales = labels.scales(place)
-        found = [path for path in find(place) if path != labels.FILE]
+        there = find(place)
+        scales, nowhere = labels.scales(place, there)
+        found = sorted(
+            {*there, *nowhere} - {*label_table.FILES}
+        )  # what only the table names is told as missing
         return [Selected((place / path).as_posix(), place / path, scales.get(path)) for path in found]
     if place.exists() or place.is_symlink():
         return [Selected(place.as_posix(), place, None)]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sabi.report.pictures import MOST
 from sabi.serving import tables
-from sabi.serving.pictures import MOST
 from sabi.serving.worker import Outcome
 
 SURVEYS = 32  # in memory; the one that was not looked at for longest leaves

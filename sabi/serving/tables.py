@@ -1,25 +1,19 @@
 """What was graded, as tables for people: spreadsheet programs open them as they are."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from sabi.grading.model import ModelSpec
 from sabi.grading.specimens import action
+from sabi.photographs.dates import date_of
 from sabi.photographs.files import printable
 from sabi.photographs.partition import specimen_of
 from sabi.serving.batch import Graded
-from sabi.serving.selection import Selected
 
 GRADES, REJECTED = "grades.csv", "rejected.csv"
 COLUMNS = ["path", "specimen", "bridge", "date", "grade", "position", "score", "action", "file"]
-# Year, month and day of a survey in a name: 2026-11-25, 20261125, 2026_11_25.
-DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
-TAKEN = 0x9003  # EXIF's DateTimeOriginal, 2026:11:25 10:00:00
-EXIF = 0x8769
 
 
 def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
@@ -34,7 +28,7 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
                 printable(one.path),
                 specimen_of(one.path, spec.specimen) or "",
                 (spec.bridge and specimen_of(one.path, spec.bridge)) or "",
-                date_of(one),
+                date_of(one.path, one.file),
                 row.name,
                 row.position,
                 row.score,
@@ -58,20 +52,6 @@ def rejected_table(done: Sequence[Graded]) -> pd.DataFrame:
     """Columns path and reason of what could not be graded."""
     told = [(printable(one.path), row.reason) for one, row in done if row.position is None]
     return pd.DataFrame(told, columns=["path", "reason"])
-
-
-def date_of(one: Selected) -> str:
-    """The day of a photograph, as in 2026-11-25: the last in its path, else the camera's; empty without."""
-    if found := DATE.findall(one.path):
-        year, _, month, day = found[-1]
-        return f"{year}-{month}-{day}"
-    try:
-        with Image.open(one.file) as image:
-            taken = str(image.getexif().get_ifd(EXIF).get(TAKEN, ""))
-    except Exception:  # Pillow raises anything on damaged metadata, which is not what is graded.
-        return ""
-    day = re.match(r"(\d{4}):(\d\d):(\d\d)", taken)
-    return "-".join(day.groups()) if day else ""
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:

@@ -19,15 +19,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sabi.grading.card import card_of
-from sabi.grading.model import ModelSpec
+from sabi.grading.model import ModelSpec, identity
 from sabi.grading.specimens import ACT, SOUND, WATCH
 from sabi.photographs.files import SUFFIXES, printable
 from sabi.report.colours import grade_colours, ink_on
+from sabi.report.pictures import MOST
 from sabi.serving import reviews, tables, workbook
 from sabi.serving.access import language_of
 from sabi.serving.desk import Desk
-from sabi.serving.grading import FOR_PEOPLE, facts_of, identity
-from sabi.serving.pictures import MOST
+from sabi.serving.grading import FOR_PEOPLE, facts_of
 from sabi.serving.reviews import Review
 from sabi.serving.surveys import Entry, Survey, Surveys, full
 from sabi.serving.worker import Job, Outcome

@@ -10,7 +10,7 @@ import xlsxwriter
 from sabi.grades import Grades
 from sabi.grading.specimens import roll_up
 from sabi.report.colours import grade_colours, ink_on
-from sabi.serving.pictures import SIDE
+from sabi.report.pictures import SIDE
 
 ROW_POINTS = SIDE * 0.75 * 0.6  # pictures are shown at 60 %: a screen holds more rows
 
@@ -21,7 +21,7 @@ def write_workbook(
     pictures: list[bytes],
     facts: list[tuple[str, str]],
     rating: Grades,
-    texts: dict[str, str],
+    said: dict[str, str],
 ) -> None:
     """Sheets of the photographs, of specimens and bridges where they are known, and of the model.
 
@@ -31,39 +31,36 @@ def write_workbook(
     # Names of files are text, whatever they look like.
     plain = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(file, plain) as book:
-        _photographs(book, graded, pictures, rating, texts)
+        _photographs(book, graded, pictures, rating, said)
         for by in ("bridge", "specimen"):
             if graded[by].any():
-                _groups(book, roll_up(graded, by, rating), by, rating, texts)
-        sheet = book.add_worksheet(texts["model"])
-        sheet.set_column(0, 0, 28)
+                _groups(book, roll_up(graded, by, rating), by, rating, said)
+        sheet = book.add_worksheet(said["model"])
+        sheet.set_column(0, 0, 36)
         sheet.set_column(1, 1, 80)
+        _for_print(sheet)
         for row, (name, value) in enumerate(facts):
             sheet.write_string(row, 0, name, book.add_format({"bold": True, "valign": "top"}))
             sheet.write_string(row, 1, value, book.add_format({"text_wrap": True}))
 
 
 def _photographs(
-    book: Any, graded: pd.DataFrame, pictures: list[bytes], rating: Grades, texts: dict[str, str]
+    book: Any, graded: pd.DataFrame, pictures: list[bytes], rating: Grades, said: dict[str, str]
 ) -> None:
-    sheet = book.add_worksheet(texts["photographs"])
-    columns = {
-        "": 16,
-        "path": 44,
-        "grade": 9,
-        "score": 9,
-        "calls_for": 12,
-        "specimen": 16,
-        "bridge": 16,
-        "date": 12,
-    }
-    names = {"path": texts["photograph"]}
-    _heading(book, sheet, [(names.get(c) or texts.get(c, ""), width) for c, width in columns.items()])
+    sheet = book.add_worksheet(said["sheet"])
+    known = [name for name in ("specimen", "bridge", "date") if graded[name].any()]
+    columns = [
+        ("", 16),
+        (said["photograph"], 44),
+        (said["grade"], 9),
+        (said["score"], 9),
+        (said["calls_for"], 12),
+    ]
+    _heading(book, sheet, [*columns, *((said[name], 16) for name in known)])
     formats = _grade_formats(book, rating)
-    number, middle = (
-        book.add_format({"num_format": "0.00", "valign": "vcenter"}),
-        book.add_format({"valign": "vcenter"}),
-    )
+    middle = book.add_format({"valign": "vcenter"})
+    centred = {"valign": "vcenter", "align": "center"}
+    number, call = book.add_format(centred | {"num_format": "0.00"}), book.add_format(centred)
     for place, row in enumerate(graded.to_dict("records"), start=1):
         if place <= len(pictures):
             sheet.set_row(place, ROW_POINTS)
@@ -72,17 +69,17 @@ def _photographs(
         sheet.write_string(place, 1, row["path"], middle)
         sheet.write_string(place, 2, row["grade"], formats[row["position"]])
         sheet.write_number(place, 3, row["score"], number)
-        sheet.write_string(place, 4, texts[row["action"]], middle)
-        for column, name in enumerate(("specimen", "bridge", "date"), start=5):
+        sheet.write_string(place, 4, said[row["action"]], call)
+        for column, name in enumerate(known, start=5):
             sheet.write_string(place, column, row[name], middle)
-    sheet.autofilter(0, 1, max(len(graded), 1), len(columns) - 1)
+    sheet.autofilter(0, 1, max(len(graded), 1), 4 + len(known))
 
 
-def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, texts: dict[str, str]) -> None:
-    sheet = book.add_worksheet(texts[f"by_{by}"])
-    bad = texts["share_bad"].format(grade=rating.names[rating.worst_sound - 2])
-    headings = [texts[by], texts["worst"], texts["median_score"], bad, texts["photographs"]]
-    headings += [texts[name] for name in ("act_on", "to_watch", "are_sound")]
+def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, said: dict[str, str]) -> None:
+    sheet = book.add_worksheet(said[f"by_{by}"])
+    bad = said["share_bad"].format(grade=rating.names[rating.worst_sound - 2])
+    headings = [said[by], said["worst"], said["median_score"], bad, said["photographs"]]
+    headings += [said[name] for name in ("act_on", "to_watch", "are_sound")]
     _heading(book, sheet, [(heading, 18) for heading in headings])
     formats = _grade_formats(book, rating)
     number, share = book.add_format({"num_format": "0.00"}), book.add_format({"num_format": "0 %"})
@@ -102,10 +99,14 @@ def _heading(book: Any, sheet: Any, columns: list[tuple[str, float]]) -> None:
         sheet.set_column(column, column, width)
         sheet.write_string(0, column, title, bold)
     sheet.freeze_panes(1, 0)
+    sheet.repeat_rows(0)
+    _for_print(sheet)
+
+
+def _for_print(sheet: Any) -> None:
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0)
 
 
 def _grade_formats(book: Any, rating: Grades) -> dict[int, Any]:

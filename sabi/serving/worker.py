@@ -22,9 +22,9 @@ from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec
 from sabi.photographs.decoding import decode
 from sabi.photographs.files import Unusable
+from sabi.report.pictures import small
 from sabi.runtime.errors import InputError
 from sabi.serving import tables
-from sabi.serving.pictures import small
 from sabi.serving.selection import Selected
 
 LOADING = 900  # seconds: a network that is built for the first time takes minutes

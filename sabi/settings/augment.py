@@ -25,7 +25,7 @@ class Augment(Section):
     seed: Seed
     # The backbones halve the side five times; on other sides they round it differently.
     size: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
-    copies: Annotated[int, Field(ge=0)]
+    copies: Annotated[int, Field(ge=0, le=100)]
     fill: Literal["constant", "nearest", "reflect", "wrap"]
     horizontal_flip: Chance
     vertical_flip: Chance

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from sabi.settings.section import Section, as_name
+from sabi.settings.section import Section, as_spelled_name
 
 
 class Correction(Section):
@@ -16,7 +16,7 @@ class Correction(Section):
     @pydantic.field_validator("above", mode="before")
     @classmethod
     def _above_as_text(cls, above: Any) -> Any:
-        return as_name(above)
+        return as_spelled_name(above)
 
 
 class Binning(Section):

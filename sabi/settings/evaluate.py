@@ -9,12 +9,12 @@ from sabi.settings.section import Section, Seed
 
 class Bootstrap(Section):
     seed: Seed
-    resamples: Annotated[int, Field(ge=100)]
+    resamples: Annotated[int, Field(ge=100, le=10_000)]
 
 
 class Projection(Section):
     seed: Seed
-    photographs: Annotated[int, Field(ge=10)]
+    photographs: Annotated[int, Field(ge=10, le=10_000)]
 
 
 class Evaluate(Section):

@@ -6,12 +6,13 @@ import pydantic
 from pydantic import Field
 
 from sabi.grades import Grades
-from sabi.settings.section import Section, as_name
+from sabi.names import normal
+from sabi.settings.section import Section, as_name, as_spelled_name
 
 
 class Labels(Section):
     source: Literal["name", "folder", "csv"]
-    grades: Annotated[list[str], Field(min_length=2)]
+    grades: Annotated[list[str], Field(min_length=2, max_length=100)]
     sound: str
 
     @pydantic.field_validator("grades", mode="before")
@@ -22,19 +23,21 @@ class Labels(Section):
     @pydantic.field_validator("sound", mode="before")
     @classmethod
     def _sound_as_text(cls, sound: Any) -> Any:
-        return as_name(sound)
+        return as_spelled_name(sound)
 
     @pydantic.field_validator("grades")
     @classmethod
     def _distinct_names(cls, grades: list[str]) -> list[str]:
-        for name in grades:
-            if not name or name != name.strip() or "/" in name or not name.isprintable():
+        spelled = [normal(name) for name in grades]
+        for name, seen in zip(grades, spelled, strict=True):
+            one_line = name == name.strip() and len(name.splitlines()) == 1
+            if not one_line or not seen or "/" in seen or not seen.isprintable():
                 raise ValueError(
                     f"{name!r} is no name of a grade: one line, not empty, no '/', no space at either end"
                 )
-        if len(set(grades)) < len(grades):
-            raise ValueError("names a grade twice")
-        return grades
+        if len(set(spelled)) < len(spelled):
+            raise ValueError("names a grade twice, as a reader sees it")
+        return spelled
 
     @pydantic.model_validator(mode="after")
     def _sound_is_a_grade(self) -> "Labels":

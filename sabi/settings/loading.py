@@ -1,16 +1,16 @@
 """Reading `params.yaml`, with every mistake in one line that says the way out."""
 
 import difflib
-import re
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pydantic
-import yaml
 
 from sabi.runtime.errors import InputError
 from sabi.settings.params import Params
+from sabi.settings.reading import read_parameters
+
+SHOWN = 200  # characters of a wrong value
 
 
 def load(path: str | Path = "params.yaml") -> Params:
@@ -21,20 +21,28 @@ def load(path: str | Path = "params.yaml") -> Params:
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_parameters(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run from the repository's root") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
-        raise InputError(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}: line {line}: not UTF-8; save the file in that encoding") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; `git diff {path.name}` shows what was changed") from None
+    return checked(raw, path.name)
+
+
+def checked(raw: Any, name: str) -> Params:
+    """The parameters in `raw`, read from the file `name`; raises `InputError`, one line, for wrong values."""
     try:
         return Params.model_validate(raw)
     except pydantic.ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
     # A misspelt name is reported once, not also as a missing one.
     misspelt = [p for p in problems if "not a parameter" in p]
-    raise InputError(" ".join(f"{path.name}: {'; '.join(misspelt or problems)}".split()))
+    raise InputError(" ".join(f"{name}: {'; '.join(misspelt or problems)}".split()))
 
 
 def _explain(problem: Any) -> str:
@@ -56,11 +64,12 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "model_type":
         allowed = f"must be a section with {', '.join(_names(location))}"
         advice = "`git diff params.yaml` shows what was changed"
-    elif isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        advice = f"YAML reads it as text: write {Decimal(value):f}"
+    elif problem["type"] == "bool_type":
+        advice = "write true or false, without quotes"
     elif problem["type"] == "string_type" and isinstance(value, (bool, float)):
         advice = "YAML does not read it as text: write it in quotes"
-    return f"{name or 'the file'} = {value!r}: {allowed}; {advice}"
+    shown = repr(value) if len(repr(value)) <= SHOWN else f"{repr(value)[:SHOWN]}…"
+    return f"{name or 'the file'} = {shown}: {allowed}; {advice}"
 
 
 def _explain_unknown(location: list[Any]) -> str:

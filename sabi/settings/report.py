@@ -1,6 +1,6 @@
 """Section `report`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
@@ -9,8 +9,10 @@ from sabi.settings.section import Section, check_pattern
 
 
 class Report(Section):
-    worst: Annotated[int, Field(ge=0)]
+    worst: Annotated[int, Field(ge=0, le=1000)]
     bridge: str | None
+    # As sabi.words.texts has them, which no stage but the last is to depend on.
+    language: Literal["en", "ja"]
 
     @pydantic.field_validator("bridge")
     @classmethod

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import Field
 
+from sabi.names import normal
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -21,6 +23,12 @@ class Section(pydantic.BaseModel):
 def as_name(grade: Any) -> Any:
     """YAML reads a grade 3 as a number; names are text."""
     return str(grade) if isinstance(grade, int) and not isinstance(grade, bool) else grade
+
+
+def as_spelled_name(grade: Any) -> Any:
+    """The name of a grade in the spelling in which `labels.grades` are compared."""
+    name = as_name(grade)
+    return normal(name) if isinstance(name, str) else name
 
 
 def check_pattern(pattern: str, what: str) -> str:

@@ -20,8 +20,8 @@ class Split(Section):
     test: Fraction
     folds: Annotated[int, Field(ge=1, le=100)]
     fold: Annotated[int, Field(ge=0)]
-    min_side: Annotated[int, Field(ge=1)]
-    max_megapixels: Annotated[float, Field(gt=0)]
+    min_side: Annotated[int, Field(ge=1, le=10_000)]
+    max_megapixels: Annotated[float, Field(gt=0, le=1000)]
     soft_score: SoftScore
 
     @pydantic.field_validator("specimen")

@@ -21,8 +21,8 @@ class Pooling(Section):
 
 
 class Ridge(Section):
-    penalties: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    folds: Annotated[int, Field(ge=2)]
+    penalties: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1, max_length=100)]
+    folds: Annotated[int, Field(ge=2, le=100)]
 
 
 class Loss(Section):
@@ -33,7 +33,7 @@ class Loss(Section):
 
 
 class Dense(Section):
-    units: Annotated[list[Count], Field(min_length=1)]
+    units: Annotated[list[Count], Field(min_length=1, max_length=10)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -59,7 +59,7 @@ class Train(Section):
     mode: Mode
     fine_tune: FineTune
     threads: Annotated[int, Field(ge=1, le=256)]
-    embed_batch: Count
+    embed_batch: Annotated[int, Field(ge=1, le=1024)]
     pooling: Pooling
     measured: bool
     head: Literal["ridge", "dense"]
@@ -71,7 +71,7 @@ class Train(Section):
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
     schedule: Literal["constant", "cosine", "plateau"]
     epochs: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Annotated[int, Field(ge=2, le=10_000)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     patience: Count
 

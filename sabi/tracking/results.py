@@ -20,6 +20,7 @@ FINGERPRINT = "sabi.fingerprint"
 PARENT = "mlflow.parentRunId"  # below which run MLflow's page shows another
 
 
+@store.usable()
 def record_result(
     params: Params,
     inputs: Iterable[Path],
@@ -37,15 +38,15 @@ def record_result(
     below it in MLflow's page. Returns whether a run was added.
     """
     fingerprint = _fingerprint(params, inputs)
-    client, experiment = store.open_store()
-    store.close_abandoned(client, experiment)
+    client, experiments = store.open_store()
+    store.close_abandoned(client, experiments)
     here = store.circumstances()
     same = f"tags.`{FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED'"
     # Names are compared here: in a filter their quotes would have to be escaped.
-    names = [run.data.tags.get(store.NAME) for run in client.search_runs([experiment], same)]
+    names = [run.data.tags.get(store.NAME) for run in client.search_runs(experiments, same)]
     if here.get(store.NAME) in names:
         return False
-    trainings = {member: find_training(client, experiment, key) for member, key in trained.items()}
+    trainings = {member: find_training(client, experiments, key) for member, key in trained.items()}
     known = {member: run for member, run in trainings.items() if run}
     values = {
         metric if who == "ensemble" else f"{who}.{metric}": value
@@ -57,7 +58,7 @@ def record_result(
         values["training_seconds"] = sum(run.data.metrics["seconds"] for run in known.values())
     tags = {store.KIND: "result", FINGERPRINT: fingerprint, "members": ",".join(trained), **here}
     tags |= {f"training.{member}": run.info.run_id for member, run in known.items()}
-    with _open_run(client, experiment, _name(), tags, params.model_dump()) as run_id:
+    with _open_run(client, experiments[0], _name(), tags, params.model_dump()) as run_id:
         store.log_metrics(client, run_id, values, 0, store.now())
         for artifact in artifacts:
             client.log_artifact(run_id, str(artifact))
@@ -67,15 +68,16 @@ def record_result(
     return True
 
 
+@store.usable()
 def record_failure(error: BaseException, params: Params | None) -> None:
     """A run under the name of DVC's experiment that says which stage failed and why.
 
     It is FAILED, or KILLED by Ctrl-C; `params` are those of the experiment if they could be read.
     """
-    client, experiment = store.open_store()
+    client, experiments = store.open_store()
     stage = os.environ.get("DVC_STAGE", "")
     tags = {store.KIND: "result", "sabi.stage": stage, store.ERROR: store.reason(error)}
-    run = client.create_run(experiment, run_name=_name(), tags=tags | store.circumstances())
+    run = client.create_run(experiments[0], run_name=_name(), tags=tags | store.circumstances())
     store.log_params(client, run.info.run_id, params.model_dump() if params else {})
     client.set_terminated(run.info.run_id, store.status_of(error))
 

@@ -2,8 +2,9 @@
 
 The store is `mlflow.db` in the repository's root, found from any working
 directory and from DVC's queued experiments, which run in a copy elsewhere;
-`MLFLOW_TRACKING_URI` overrides it. Nothing recorded here is an output of a
-stage, so times, host and versions have their place.
+`MLFLOW_TRACKING_URI` overrides it, a relative database being of the root, too.
+Nothing recorded here is an output of a stage, so times, host and versions have
+their place.
 """
 
 import fcntl
@@ -14,7 +15,10 @@ import sqlite3
 import subprocess
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sabi.runtime.determinism import THREADS
@@ -22,6 +26,7 @@ from sabi.runtime.errors import InputError
 from sabi.runtime.machine import process_mark, processor
 from sabi.runtime.repository import repository_root
 from sabi.tables import flat
+from sabi.tracking.database import make_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,49 +37,100 @@ HOST, PROCESS = "sabi.host", "sabi.process"  # that a run was made in
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow", "dvc", "mlflow")
 
 
-def open_store() -> tuple["MlflowClient", str]:
-    """MLflow's client and the id of the experiment, both made if need be; loads MLflow.
+@contextmanager
+def usable() -> Iterator[None]:
+    """In the block, or a function so decorated, trouble with the store becomes one line, an `InputError`.
+
+    It comes at any call: bytes that are damaged are seen when they are read, a server may stop.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Here, because it loads MLflow.
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        # Something that MLflow does not take; of an address that it does not take, it is a subclass.
+        ours = type(error) is MlflowException and error.error_code == "INVALID_PARAMETER_VALUE"
+        theirs = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError, UnicodeDecodeError)
+        if ours or not isinstance(error, theirs):
+            raise
+        uri, database = tracking_uri()
+        cure = "if it is damaged, move it away and a new one is made" if database else "start its server"
+        raise InputError(
+            f"MLflow's store {uri} cannot be used ({' '.join(str(error).split())[:200]}); "
+            f"{cure}, or set or unset MLFLOW_TRACKING_URI"
+        ) from None
+
+
+@usable()
+def open_store() -> tuple["MlflowClient", list[str]]:
+    """MLflow's client and the ids of sabi's experiments; made if need be; loads MLflow.
+
+    The first is that for new runs. More are of a database that was moved or copied: MLflow cannot be told
+    another place for an experiment's artifacts, so a new one has them beside the database.
 
     Raises `InputError` if the store cannot be used.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     # Importing MLflow sets the levels, so it comes first.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    root = repository_root()
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+    uri, database = tracking_uri()
     # Two processes that make a fresh database, or the experiment, at once both fail.
-    with (root / "mlflow.db.lock").open("w") as lock:
+    with (repository_root() / "mlflow.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            if uri.startswith("sqlite:///"):
-                # MLflow would try for minutes to open what cannot be opened.
-                sqlite3.connect(uri.removeprefix("sqlite:///")).execute("pragma schema_version")
-            client = MlflowClient(tracking_uri=uri)
-            experiment = client.get_experiment_by_name(EXPERIMENT)
-            if experiment:
-                if experiment.lifecycle_stage == "deleted":  # in MLflow's page: takes no runs until restored
-                    client.restore_experiment(experiment.experiment_id)
-                return client, experiment.experiment_id
-            # Artifacts do not follow a local database by themselves; a server decides on its own.
-            place = None if uri.startswith("http") else (root / "mlartifacts").as_uri()
-            return client, client.create_experiment(EXPERIMENT, artifact_location=place)
-        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-            raise InputError(
-                f"MLflow's store {uri} cannot be used ({' '.join(str(error).split())[:200]}); "
-                "start its server, or set or unset MLFLOW_TRACKING_URI"
-            ) from None
+        if database:
+            make_database(database)
+            # MLflow would try for minutes to open what cannot be opened.
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("pragma schema_version")
+        client = MlflowClient(tracking_uri=uri)
+        return client, _experiments(client, uri, database)
 
 
-def close_abandoned(client: "MlflowClient", experiment: str) -> None:
+def tracking_uri() -> tuple[str, Path | None]:
+    """The address of the store, and the file of it if it is a SQLite database."""
+    from sqlalchemy import URL, make_url
+
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if given and not given.startswith("sqlite"):
+        return given, None
+    url = make_url(given) if given else URL.create("sqlite", database="mlflow.db")
+    if url.database in (None, "", ":memory:"):
+        return str(given), None
+    # An experiment runs in a copy of the repository, which is deleted after it.
+    database = repository_root().resolve() / str(url.database)
+    return url.set(database=str(database)).render_as_string(hide_password=False), database
+
+
+def _experiments(client: "MlflowClient", uri: str, database: Path | None) -> list[str]:
+    """The ids of sabi's experiments, that for new runs first."""
+    from mlflow.entities import ViewType
+
+    named = client.search_experiments(ViewType.ALL, filter_string=f"name LIKE '{EXPERIMENT}%'")
+    # A server decides on its own where artifacts go; a database would leave them in the working directory.
+    beside = database.parent if database else repository_root().resolve()
+    place = None if uri.startswith("http") else (beside / "mlartifacts").as_uri()
+    current = [e for e in named if (e.artifact_location == place if database else e.name == EXPERIMENT)]
+    if current:
+        first = current[0].experiment_id
+        if current[0].lifecycle_stage == "deleted":  # in MLflow's page: takes no runs until restored
+            client.restore_experiment(first)
+    else:
+        name = f"{EXPERIMENT}, in {beside}" if named else EXPERIMENT
+        first = client.create_experiment(name, artifact_location=place)
+    others = [each.experiment_id for each in named if each.lifecycle_stage != "deleted"]
+    return [first, *(other for other in others if other != first)]
+
+
+def close_abandoned(client: "MlflowClient", experiments: list[str]) -> None:
     """Runs that are open although their process on this machine was killed become KILLED."""
     left = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{platform.node()}'"
-    for run in client.search_runs([experiment], left):
+    for run in client.search_runs(experiments, left):
         mark = run.data.tags[PROCESS]
         if process_mark(int(mark.split()[0])) != mark:
             set_tag(client, run.info.run_id, ERROR, "its process was killed; noticed by a later run")

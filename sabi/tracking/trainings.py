@@ -64,11 +64,12 @@ def _result(future: Future) -> None:
 # In MLflow's thread. Each write is given the one before: after one that failed none is tried.
 
 
+@store.usable()
 def _begin(member: str, params: Params, key: str, began: int) -> OpenRun:
-    client, experiment = store.open_store()
-    store.close_abandoned(client, experiment)
+    client, experiments = store.open_store()
+    store.close_abandoned(client, experiments)
     tags = {store.KIND: "training", "sabi.member": member, KEY: key, **store.circumstances()}
-    run = client.create_run(experiment, began, tags, f"train {member}")
+    run = client.create_run(experiments[0], began, tags, f"train {member}")
     chosen = {
         "split": params.split.model_dump(),
         "augment": params.augment.model_dump(),
@@ -80,12 +81,14 @@ def _begin(member: str, params: Params, key: str, began: int) -> OpenRun:
     return client, run.info.run_id
 
 
+@store.usable()
 def _write(before: Future[OpenRun], values: dict[str, float], step: int, time: int) -> OpenRun:
     client, run_id = before.result()
     store.log_metrics(client, run_id, values, step, time)
     return client, run_id
 
 
+@store.usable()
 def _close(run: Future[OpenRun], last: Future[OpenRun], status: str, error: str | None) -> None:
     client, run_id = run.result()
     trouble = last.exception()
@@ -118,6 +121,7 @@ def training(member: str, params: Params, key: str) -> Iterator[Log]:
     log.close("FINISHED")
 
 
+@store.usable()
 def training_seconds(key: str) -> float | None:
     """How long the training with this `key` took, the first time that it ran to its end.
 
@@ -128,15 +132,16 @@ def training_seconds(key: str) -> float | None:
     return run.data.metrics["seconds"] if run else None
 
 
+@store.usable()
 def embeddings_reused(keys: Iterable[str]) -> tuple[int, int] | None:
     """How many embeddings came from the store, and of how many, when the trainings with `keys` last ran.
 
     None unless that is recorded of all of them.
     """
-    client, experiment = store.open_store()
+    client, experiments = store.open_store()
     reused = needed = 0
     for key in keys:
-        run = find_training(client, experiment, key, latest=True)
+        run = find_training(client, experiments, key, latest=True)
         if not run or "final.embeddings" not in run.data.metrics:
             return None
         reused += int(run.data.metrics["final.embeddings_reused"])
@@ -144,8 +149,10 @@ def embeddings_reused(keys: Iterable[str]) -> tuple[int, int] | None:
     return reused, needed
 
 
-def find_training(client: "MlflowClient", experiment: str, key: str, latest: bool = False) -> "Run | None":
+def find_training(
+    client: "MlflowClient", experiments: list[str], key: str, latest: bool = False
+) -> "Run | None":
     """The first, or the latest, run that finished of the training with `key`; None if there is none."""
     same = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'"
     order = f"attributes.start_time {'DESC' if latest else 'ASC'}"
-    return next(iter(client.search_runs([experiment], same, order_by=[order], max_results=1)), None)
+    return next(iter(client.search_runs(experiments, same, order_by=[order], max_results=1)), None)

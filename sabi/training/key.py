@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sabi.backbones.spec import BackboneSpec
 from sabi.runtime.fingerprint import fingerprint, sha256_of
 from sabi.settings.params import Params
+from sabi.settings.reading import read_yaml
 
 
 def training_key(backbone: BackboneSpec, params: Params, inputs: Iterable[Path]) -> str:
@@ -25,6 +24,6 @@ def training_key(backbone: BackboneSpec, params: Params, inputs: Iterable[Path])
     }
     for file in sorted(inputs):
         decisive[file.name] = sha256_of(file)
-    stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    stages = read_yaml(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
     deps = stages["train"]["do"]["deps"]
     return fingerprint(decisive, [dep for dep in deps if dep.startswith(("sabi/", "stages/"))])

@@ -87,7 +87,7 @@ def sql(file: Path, *statements: str) -> list[tuple]:
 numbers = st.lists(st.integers(0, 30), min_size=1, max_size=40)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(numbers, numbers)
 def test_each_content_is_computed_once_ever_and_stays_in_its_place(first, second):
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ def test_each_content_is_computed_once_ever_and_stays_in_its_place(first, second
         assert run(file, second) == (Counter(), len(second))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_what_is_put_comes_back_bit_for_bit_under_its_own_recipe_alone(data):
     embeddings = data.draw(arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 50))))
@@ -201,7 +201,7 @@ def test_a_damaged_file_is_moved_aside_with_one_line_and_begun_anew(tmp_path, ca
     assert (tmp_path / "embeddings.db.damaged").stat().st_size == len(damaged)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=64)), max_size=20)
 )
@@ -236,7 +236,7 @@ one = st.integers(0, 30)
 uses = st.tuples(st.sampled_from(["put", "get"]), st.lists(one, min_size=1, max_size=8, unique=True))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(uses, max_size=20))
 def test_the_least_recently_used_leave_first_and_the_file_keeps_to_its_limit(uses):
     with tempfile.TemporaryDirectory() as folder:

@@ -39,7 +39,7 @@ def drawn(rng, photographs: int, right: float, actual=None) -> pd.DataFrame:
 grades = st.lists(st.tuples(*[st.integers(1, 5)] * 3), min_size=1, max_size=30)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(grades)
 def test_values_are_the_metrics_and_swapping_turns_the_sign(rows):
     actual, first, second = (np.array(column) for column in zip(*rows, strict=True))
@@ -56,7 +56,7 @@ def test_values_are_the_metrics_and_swapping_turns_the_sign(rows):
             assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=2e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(grades)
 def test_the_same_predictions_do_not_differ(rows):
     actual, predicted, _ = (np.array(column) for column in zip(*rows, strict=True))

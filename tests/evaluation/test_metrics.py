@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, mean_absolute_error, recall_score
 
@@ -55,7 +55,6 @@ def simulated(photographs: int, per_specimen: int) -> list[np.ndarray]:
 
 
 @given(judged)
-@settings(deadline=None)
 def test_point_values_are_those_of_scikit_learn(case):
     rating, rows = case
     truth, grades, scores = columns(rows)
@@ -75,7 +74,6 @@ def test_point_values_are_those_of_scikit_learn(case):
 
 
 @given(judged)
-@settings(deadline=None)
 def test_recall_is_that_of_scikit_learn_and_none_for_a_grade_without_photographs(case):
     rating, rows = case
     truth, grades, scores = columns(rows)
@@ -90,7 +88,6 @@ def test_recall_is_that_of_scikit_learn_and_none_for_a_grade_without_photographs
 
 
 @given(judged)
-@settings(deadline=None)
 def test_sensitivity_and_specificity_are_recall_on_either_side_of_the_worst_sound_grade(case):
     rating, rows = case
     truth, grades, scores = columns(rows)
@@ -112,7 +109,6 @@ def test_sensitivity_and_specificity_by_hand(worst_sound, expected):
 
 
 @given(judged)
-@settings(deadline=None)
 def test_a_confusion_matrix_counts_weights_by_truth_and_grade(case):
     rating, rows = case
     truth, grades, _ = columns(rows)
@@ -125,7 +121,6 @@ def test_a_confusion_matrix_counts_weights_by_truth_and_grade(case):
 
 
 @given(judged)
-@settings(deadline=None)
 def test_values_and_intervals_are_plain_json(case):
     rating, rows = case
     truth, grades, scores = columns(rows)
@@ -135,7 +130,6 @@ def test_values_and_intervals_are_plain_json(case):
 
 
 @given(judged, st.data())
-@settings(deadline=None)
 def test_low_is_not_over_high_and_only_what_exists_in_no_resample_is_none(case, data):
     rating, rows = case
     specimens = data.draw(st.lists(st.sampled_from("abc"), min_size=len(rows), max_size=len(rows)))

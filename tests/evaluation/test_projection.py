@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sabi.evaluation.projection import project
+from sabi.runtime.errors import InputError
 from sabi.settings.evaluate import Projection
 from tests.conftest import ROOT
 
@@ -50,6 +51,70 @@ def test_maps_are_the_same_bytes_again_and_others_for_another_seed():
     first, again, other = (project(members(50), Projection(seed=s, photographs=100)) for s in (1, 1, 2))
     assert first.to_csv() == again.to_csv()
     assert not np.allclose(first.umap_x, other.umap_x)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(9).normal(size=shape).astype(np.float32)
+
+
+# Too few different rows, or all but equal ones: scikit-learn's t-SNE ends the process at some of them.
+POINTLESS = {
+    "equal": np.full((30, 8), 3, np.float32),
+    "nothing": np.zeros((30, 8), np.float32),
+    "tiny": normal(30, 8) * np.float32(1e-30),
+    "denormal": normal(30, 8) * np.float32(1e-42),
+    "nearly equal": 3 + normal(30, 8) * np.float32(1e-7),
+    "one other": np.concatenate([np.zeros((29, 8), np.float32), normal(1, 8)]),
+    "two groups": np.repeat(normal(2, 8), 15, axis=0),
+    "nine groups": np.repeat(normal(9, 8), 4, axis=0),
+    "two rows": normal(2, 8),
+    "five rows": normal(5, 8),
+    "one feature": normal(5, 1),
+}
+IN_A_PROCESS = """
+from tests.evaluation.test_projection import POINTLESS, UNEVEN, Projection, project
+for embeddings in [*POINTLESS.values(), *UNEVEN.values()]:
+    maps = project([embeddings], Projection(seed=1, photographs=40))
+    print(len(maps) == len(embeddings) and maps.notna().all(axis=None) and abs(maps).max(axis=None) < 1e9)
+"""
+# Of these there is something to be seen.
+UNEVEN = {
+    "huge": normal(30, 8) * np.float32(1e37),
+    "half are equal": np.concatenate([np.repeat(normal(1, 8), 20, axis=0), normal(20, 8) + 1]),
+    "ten groups": np.repeat(normal(10, 8), 4, axis=0),
+    "a line": np.outer(np.arange(30), np.ones(8)).astype(np.float32),
+    "one feature of many": normal(30, 1),
+}
+
+
+@pytest.mark.slow
+def test_whatever_the_embeddings_are_there_is_a_map_and_no_dead_process():
+    ended = subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    count = len(POINTLESS) + len(UNEVEN)
+    assert (ended.returncode, ended.stdout.split()) == (0, ["True"] * count), ended.stderr
+    assert "RuntimeWarning" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_equal_photographs_are_one_point_and_change_no_others():
+    some = normal(20, 8)
+    maps = project([np.concatenate([some, some[:5]])], Projection(seed=1, photographs=40))
+    planes = maps.drop(columns="row").round(6)
+    assert planes[20:].reset_index(drop=True).equals(planes[:5])
+    assert len(planes[["tsne_x", "umap_x"]].drop_duplicates()) == 20
+
+
+def test_what_is_no_number_is_said_in_one_line():
+    for wrong in (np.nan, np.inf):
+        embeddings = normal(30, 8)
+        embeddings[3, 4] = wrong
+        with np.errstate(invalid="ignore"), pytest.raises(InputError, match="not numbers cannot be mapped"):
+            project([embeddings], Projection(seed=1, photographs=40))
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def check_best(count, rows) -> None:
 
 
 @given(of_any_rating(spaced))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_tuned_thresholds_reach_the_best_kappa_of_all_placements(rated):
     check_best(*rated)
 
@@ -86,13 +86,11 @@ def test_tuned_thresholds_reach_the_best_kappa_of_all_placements(rated):
 @example((5, [(1.0, 2), (5.0, 5)]))
 @example((2, [(1.0, 1), (2.0, 2)]))
 @example((3, [(1.0, 1), (float(np.nextafter(1, 2)), 2)]))  # no number lies between the two
-@settings(deadline=None)
 def test_tuned_thresholds_reach_the_best_kappa_for_scores_at_the_bounds_and_neighbouring_floats(rated):
     check_best(*rated)
 
 
 @given(photographs(spaced(), largest=7))
-@settings(deadline=None)
 def test_of_equally_good_thresholds_the_nearest_to_the_middles_are_taken(rows):
     scores, grades = columns(rows)
     levels = np.unique(scores)
@@ -114,7 +112,7 @@ def simulated(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(st.integers(50, 400), st.integers(0, 2**32 - 1), ascending)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_tuned_thresholds_are_never_worse_than_fixed_ones_or_rounding(n, seed, other):
     scores, grades = simulated(n, seed)
     tuned = kappa(to_grades(scores, tune_thresholds(scores, grades, 5)), grades)
@@ -134,7 +132,6 @@ def test_no_threshold_of_two_thousand_photographs_can_be_moved_to_a_better_place
 
 
 @given(of_any_rating(spaced))
-@settings(deadline=None)
 def test_thresholds_are_one_fewer_than_grades_ascending_and_within_the_scale(rated):
     count, rows = rated
     found = tune_thresholds(*columns(rows), count)
@@ -149,7 +146,6 @@ def test_thresholds_are_one_fewer_than_grades_ascending_and_within_the_scale(rat
         lambda rows: st.tuples(st.just(rows), st.permutations(rows))
     )
 )
-@settings(deadline=None)
 def test_thresholds_do_not_depend_on_the_order_of_the_photographs(both):
     rows, shuffled = both
     assert tune_thresholds(*columns(rows), 5) == tune_thresholds(*columns(shuffled), 5)

@@ -86,7 +86,7 @@ def test_on_it_changes_pixels_and_off_it_leaves_every_bit(name):
     assert np.array_equal(off, pixels) and np.array_equal(aims, scores)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     on=st.sets(st.sampled_from(ALL), min_size=1),
     fill=st.sampled_from(FILLS),
@@ -108,7 +108,7 @@ def test_a_copy_is_the_same_alone_and_in_any_company(on, fill, size, rows, copy,
     assert np.array_equal(pixels, kept)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(copy=COPIES, seed=SEEDS, on=st.sets(st.sampled_from([n for n in ALL if n != "mixup"]), min_size=1))
 def test_without_mixup_other_photographs_do_not_matter(copy, seed, on):
     pixels, scores = album(4)
@@ -134,7 +134,7 @@ def test_the_probability_is_that_of_happening(name):
 FINE = [name for name in ALL if name not in ("horizontal_flip", "vertical_flip", "grid_shuffle")]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(copy=COPIES, seed=SEEDS, name=st.sampled_from(FINE))
 def test_another_number_or_seed_gives_another_copy(copy, seed, name):
     pixels, scores = album()
@@ -143,7 +143,7 @@ def test_another_number_or_seed_gives_another_copy(copy, seed, name):
         assert not np.array_equal(copies, augmented(pixels, scores, range(12), *other)[0])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(copy=COPIES, seed=SEEDS)
 def test_switching_the_flips_leaves_the_light_as_it_was(copy, seed):
     """A flip only moves pixels, light and hue change each alike: undone, the copies are equal."""
@@ -153,7 +153,7 @@ def test_switching_the_flips_leaves_the_light_as_it_was(copy, seed):
     assert np.array_equal(one(noise(), copy, chosen), plain[::-1, ::-1])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(copy=COPIES, seed=SEEDS, light=st.floats(0.01, 0.3), tried=st.sampled_from(["brightness", "contrast"]))
 def test_switching_the_light_leaves_the_flips_as_they_were(copy, seed, light, tried):
     def lying(*more):
@@ -232,7 +232,7 @@ def test_shear_slides_rows_by_the_tangent_of_its_angle():
     assert places[32] == pytest.approx(32, abs=0.01)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(draws=st.tuples(*[st.floats(0, 0.999)] * 3), strength=st.floats(0.01, 0.95), side=st.integers(32, 80))
 def test_a_resized_crop_keeps_its_share_of_the_area_and_stays_inside(draws, strength, side):
     crop = matrix("resized_crop", side, strength, *draws)
@@ -271,7 +271,7 @@ def test_several_at_once_are_done_in_their_order():
     assert np.abs(mirrored.astype(int) - once[:, ::-1]).max() > 20
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     size=st.integers(32, 70),
     colour=st.tuples(*[st.integers(0, 255)] * 3),
@@ -305,7 +305,7 @@ def test_brightness_and_contrast_are_over_their_whole_range_and_within_it():
     assert np.corrcoef(*factors.values())[0, 1] < 0.5
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(copy=COPIES, seed=SEEDS, strength=st.floats(0.01, 0.5))
 def test_hue_turns_every_pixel_alike_as_the_reference_does(copy, seed, strength):
     pixels = noise(8, seed=3)
@@ -361,7 +361,7 @@ def test_grid_shuffle_permutes_cells_and_keeps_what_is_left_over(size, cells):
     assert len(seen) > 12
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(copy=COPIES, seed=SEEDS, strength=st.floats(0.05, 0.5), size=st.sampled_from([32, 64]))
 def test_cutout_blanks_four_squares_with_the_mean_colour(copy, seed, strength, size):
     # No pixel has the mean colour by itself.

@@ -53,7 +53,7 @@ def test_light_that_falls_off_across_the_photograph_makes_no_grain():
 
 
 @given(st.floats(0.001, 100), st.integers(0, 99))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_scale_changes_the_grain_size_alone(mm_per_pixel, seed):
     image = noise(64, 48, seed)
     pixels, scaled = measure(image, None), measure(image, mm_per_pixel)
@@ -69,7 +69,6 @@ def test_a_photograph_with_more_pixels_has_the_same_grains_in_millimetres():
 
 
 @given(st.floats(0, 360), st.floats(0, 1), st.floats(0, 1))
-@settings(deadline=None)
 def test_rust_colours_are_those_of_the_bounds(hue, saturation, value):
     # 8 bits a channel move dark and grey colours a little; the bounds themselves are left out.
     assume(abs(hue - 50) > 3 and abs(hue - 345) > 3)
@@ -145,7 +144,6 @@ def test_features_follow_the_rust_of_the_drawings():
     st.integers(1, 70),
     st.sampled_from(["black", "white", "brown", "noise", "point", "halves"]),
 )
-@settings(deadline=None)
 def test_any_photograph_has_finite_features_without_a_warning(width, height, kind):
     if kind == "noise":
         image = noise(width, height)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
+from sabi.names import normal_path
 from sabi.photographs.partition import PARTITIONS, partition_of, soft_score, specimen_of, ungraded
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -97,6 +98,9 @@ def test_another_seed_shares_out_anew():
         ("3_a.jpg", "_(x*)", None),  # an empty group is no name
         ("3_a.jpg", "(x)|a", None),  # nor is one that took no part
         ("3_橋-1.jpg", "_(.+)-", "橋"),
+        ("3_橋１２-1.jpg", "_(橋[0-9]+)-", "橋12"),
+        ("3_橋\u300012 -1.jpg", "_([^/]+)-", "橋 12"),
+        ("3_ -1.jpg", "_([^/]+)-", None),
     ],
 )
 def test_the_specimen_is_the_pattern_s_group(path, pattern, specimen):
@@ -115,6 +119,8 @@ def test_the_specimen_is_the_pattern_s_group(path, pattern, specimen):
         ("good/good/a.jpg", "good", "folder", "good/a"),
         ("3_a.jpg", "3", "csv", "3_a"),
         ("3/a.b.jpg", "3", "csv", "3/a.b"),
+        ("３_橋 1 .jpg", "3", "name", "橋 1"),
+        ("３/３_a.jpg", "3", "folder", "3_a"),
     ],
 )
 def test_without_what_tells_its_grade_and_without_suffix_a_path_is_its_own_specimen(
@@ -134,7 +140,7 @@ def test_neither_grade_nor_suffix_makes_another_specimen(name, grades, suffixes,
     layout = {"name": "bridge/{}_{}.{}", "folder": "{}/bridge/{}.{}", "csv": "{1}.{2}"}[source]
     paths = [layout.format(grade, name, suffix) for grade, suffix in zip(grades, suffixes, strict=True)]
     rests = {ungraded(path, grade, source) for path, grade in zip(paths, grades, strict=True)}
-    assert rests == {name if source == "csv" else f"bridge/{name}"}
+    assert rests == {normal_path(name if source == "csv" else f"bridge/{name}")}
 
 
 @given(seed=SEEDS, sha=st.text("0123456789abcdef"), grade=st.integers(1, 5), half_width=st.floats(0, 0.499))

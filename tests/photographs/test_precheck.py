@@ -1,6 +1,7 @@
 """What DVC cannot hash is named before DVC stops."""
 
 import os
+import shutil
 
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from tests.conftest import ROOT, shell
 
 
 def test_each_file_that_stops_dvc_is_named_with_the_way_out(tmp_path):
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
     raw = tmp_path / "data/raw"
     (raw / "bridge").mkdir(parents=True)
     Image.new("RGB", (40, 40)).save(raw / "3_good.png")

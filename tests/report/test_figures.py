@@ -3,15 +3,20 @@
 import io
 import re
 import warnings
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.font_manager import findfont, get_font
 from PIL import Image
 
 from sabi.grades import Grades
 from sabi.report import figures
-from sabi.report.grade_labels import grade_labels
+from sabi.report.grade_labels import families, grade_labels, japanese_font, latin_font
+from sabi.words.texts import LANGUAGES, texts
+from tests.report.test_colours import contrast
 
 RANDOM = np.random.default_rng(2)
 ACTUAL = RANDOM.integers(1, 6, 60)
@@ -68,6 +73,11 @@ FIGURES = {
         (ACTUAL, SCORES, THRESHOLDS, FIVE),
         (ACTUAL, SCORES, [2.3, 3.1, 3.4, 3.7], FIVE),
     ),
+    "scores on the scale of the names": (
+        figures.score_distributions,
+        (ACTUAL, 10 * SCORES, [15, 25, 35, 45], Grades(("10", "20", "30", "40", "50"), 3)),
+        (ACTUAL, SCORES, THRESHOLDS, FIVE),
+    ),
     "scores of one grade": (
         figures.score_distributions,
         (ACTUAL[ACTUAL == 3], SCORES[ACTUAL == 3], THRESHOLDS, FIVE),
@@ -110,6 +120,13 @@ FIGURES = {
     ),
     "map in many grades": (figures.embedding_map, (PLANES, "pca", MANY), (PLANES, "pca", FIVE)),
 }
+SAID = texts("en", "report")
+FONTS = (latin_font(), japanese_font())
+
+
+def draw_in(said: dict[str, str], draw, data) -> bytes:
+    """A figure; those of the report are told its texts."""
+    return draw(*data) if draw is figures.interval_plot else draw(*data, said)
 
 
 @pytest.mark.parametrize("count", range(2, 20))
@@ -121,20 +138,72 @@ def test_colours_are_apart_and_their_ends_are_those_of_five(count):
     assert figures.grade_colours(5) == list(figures.COLOURS)
 
 
-@pytest.mark.parametrize("names", [("1", "2"), ("10s", "20s", "30s"), ("défaut", "bon état"), ("a_b", "<b>")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("1", "2"),
+        ("10s", "20s"),
+        ("défaut", "bon état"),
+        ("a_b", "<b>"),
+        ("不良", "good"),
+        ("うろこ状さび", "５"),
+    ],
+)
 def test_names_that_can_be_drawn_are_shown(names):
-    assert grade_labels(Grades(names, 2)) == list(names)
+    rating = Grades(names, 2)
+    assert grade_labels(rating) == list(names)
+    draw_without_warning(rating)
 
 
 @pytest.mark.parametrize(
-    "names", [("不良", "good"), ("a", "far too long a name"), ("$x$", "y"), ("a", "\N{OK HAND SIGN}")]
+    "names",
+    [
+        ("a", "far too long a name"),
+        ("とても長い名前", "b"),  # seven characters, each as wide as two
+        ("$x$", "y"),
+        ("a", "\N{OK HAND SIGN}"),
+    ],
 )
 def test_numbers_stand_for_names_that_cannot_be_drawn(names):
     rating = Grades(names, 2)
     assert grade_labels(rating) == ["1", "2"]
+    draw_without_warning(rating)
+
+
+def draw_without_warning(rating: Grades) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib's, of a character without a picture
-        figures.confusion_matrix(np.array([1, 2]), np.array([1, 1]), rating)
+        figures.confusion_matrix(np.array([1, 2]), np.array([1, 1]), rating, SAID)
+
+
+def test_japanese_names_are_in_the_pictures_as_they_are():
+    drawn = [
+        figures.confusion_matrix(np.array([1, 2]), np.array([1, 1]), Grades(names, 2), SAID)
+        for names in (("不良", "良好"), ("良好", "不良"), ("1", "2"))
+    ]
+    assert len(set(drawn)) == 3
+
+
+def test_every_word_of_a_picture_can_be_drawn_in_both_languages():
+    known = set().union(*(get_font(str(file)).get_charmap() for file in FONTS))
+    for language in LANGUAGES:
+        for key, text in texts(language, "report").items():
+            if key.startswith(("axis_", "line_", "grade")):
+                assert {character for character in text if ord(character) not in known} == set(), key
+
+
+def test_the_fonts_come_with_packages_and_latin_is_drawn_by_the_same_as_ever():
+    """By a font of the system's, another machine would draw other bytes."""
+    packages = Path(matplotlib.__file__).parent.parent
+    assert [Path(findfont(family)) for family in families()] == list(FONTS)
+    assert all(file.is_relative_to(packages) for file in FONTS)
+
+
+@pytest.mark.parametrize(
+    "colour", [figures.BORDER, figures.TRAINING, figures.VALIDATION, figures.EDGE, "#555555"]
+)
+def test_lines_and_edges_stand_out_from_white(colour):
+    assert contrast(colour, "#ffffff") >= 4.5
 
 
 def test_every_public_figure_is_drawn_here():
@@ -147,11 +216,14 @@ def test_every_public_figure_is_drawn_here():
 
 
 @pytest.mark.parametrize(("draw", "data", "other"), FIGURES.values(), ids=FIGURES)
-def test_a_figure_is_a_png_that_depends_on_its_data_alone(draw, data, other):
-    content = draw(*data)
+def test_a_figure_is_a_png_that_depends_on_its_data_and_language_alone(draw, data, other):
+    content = draw_in(SAID, draw, data)
     with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
         image.load()
         assert all(250 <= side <= 800 for side in image.size)
         assert len(image.convert("RGB").getcolors(image.width * image.height)) > 10
-    assert draw(*data) == content
-    assert draw(*other) != content
+    assert draw_in(SAID, draw, data) == content
+    assert draw_in(SAID, draw, other) != content
+    if draw is not figures.interval_plot:
+        japanese = texts("ja", "report")
+        assert draw_in(japanese, draw, data) == draw_in(japanese, draw, data) != content

@@ -1,6 +1,10 @@
-"""The report names grades as the user does, escapes names from files, and says what spoils the figures."""
+"""The report speaks of the steel first, in one language, and escapes the names that files and grades have."""
 
 import re
+from contextlib import chdir
+from hashlib import sha256
+from html import unescape
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +17,11 @@ from sabi.evaluation.metrics import HEADLINE, intervals, measure
 from sabi.grades import Grades
 from sabi.models.member import MemberSpec
 from sabi.photographs import features as measuring
+from sabi.photographs.manifest import doubts
 from sabi.photographs.partition import PARTITIONS
-from sabi.report import page
+from sabi.report import graded, page
+from sabi.report.colours import grade_colours, ink_on
+from sabi.report.graded import SORTED, TABLE
 from sabi.report.notes import what_to_note
 from sabi.settings.evaluate import Bootstrap
 from sabi.settings.loading import load
@@ -22,18 +29,37 @@ from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, read_graded, write_graded, write_json, write_table
 from sabi.tracking.values import by_plain_name, comparable
 from sabi.training.frozen import head_spec
+from sabi.words.texts import LANGUAGES, Language, texts
 from tests.conftest import ROOT
 
+NOT_GRADED = Path("data/grades/unlabelled_rejected.csv")
 NAMES = ("<b>不良", "so so", "good & bright")
-COUNTS = {"accepted": 27, "rejected": 1, "drawings": 0, "without_specimen": 0}
+COUNTS = {
+    "accepted": 27,
+    "rejected": 1,
+    "drawings": 0,
+    "without_specimen": 0,
+    "first_without_specimen": None,
+    "differ_by_case": [],
+}
 
 
-def params(**train) -> Params:
+UNLABELLED = (
+    ("2026-09-10_bridge<A>_spot1-1.jpg", 1.25, NAMES[0]),
+    ("bridge<A>_spot1-2.jpg", 2.25, NAMES[1]),
+    ("2026-09-12_bridgeB_spot2-1.jpg", 1.2, NAMES[0]),
+    ("<s>.jpg", 3.0, NAMES[2]),
+)
+
+
+def params(language: str = "en", **train) -> Params:
     values = load(ROOT / "params.yaml").model_dump()
     values["labels"] |= {"grades": list(NAMES), "sound": "so so"}
     values["binning"]["correction"] |= {"method": "measured", "above": "so so"}
     values["train"] |= train
     values["ensemble"]["members"] = ["densenet"]
+    values["split"]["specimen"] = "_(spot[0-9]+)-"
+    values["report"] |= {"language": language, "bridge": "(bridge[^_]+)_"}
     return Params.model_validate(values)
 
 
@@ -43,7 +69,10 @@ def params(**train) -> Params:
 )
 def test_the_two_sides_of_the_border_in_words(worst_sound, bad, sound):
     rating = Grades(("a", "b", "c"), worst_sound)
-    assert (page.bad(rating), page.sound(rating)) == (bad, sound)
+    assert (page.bad(rating, texts("en", "report")), page.sound(rating, texts("en", "report"))) == (
+        bad,
+        sound,
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +82,11 @@ def test_the_two_sides_of_the_border_in_words(worst_sound, bad, sound):
         ({"weights": "random"}, {"drawings": 1}, []),
         ({"weights": "imagenet"}, {}, []),
         ({"weights": "random", "mode": "scratch", "head": "dense"}, {}, []),
-        ({"weights": "imagenet"}, {"without_specimen": 26}, []),
+        (
+            {"weights": "imagenet"},
+            {"without_specimen": 26, "first_without_specimen": "1_a.jpg", "differ_by_case": [["A1", "a1"]]},
+            ["26 of 27 photographs, the first 1_a.jpg", "such as A1 and a1"],
+        ),
         ({"weights": "imagenet"}, {"without_specimen": 27}, ["split.specimen matches no name"]),
     ],
 )
@@ -91,19 +124,22 @@ def results(tmp_path_factory) -> Path:
     )
     rating = Grades(NAMES, 2)
     write_graded(manifest, rating, folder / MANIFEST)
-    write_table(pd.DataFrame({"path": ["<u>.txt"], "reason": ["no photograph"]}), folder / REJECTED)
+    write_table(pd.DataFrame({"path": ["<u>.txt"], "reason": ["empty file"]}), folder / REJECTED)
     write_graded(judged, rating, folder / "metrics/predictions.csv")
     planes = {f"{name}_{axis}": random.normal(size=27) for name in page.MAPS for axis in "xy"}
     write_graded(manifest[["grade"]].assign(**planes), rating, folder / "data/evaluate/projections.csv")
     write_json({"ensemble": [1.5, 2.5], "densenet": [1.5, 2.5]}, folder / "data/grades/thresholds.json")
     write_graded(moved, rating, folder / "data/grades/corrections.csv")
     write_json({"on": True, "reason": None}, folder / "data/grades/correction.json")
-    write_graded(
-        pd.DataFrame({"path": ["<s>.png", "b.png"], "score": [3.0, 2.9], "grade": [3, 3]}),
-        rating,
-        folder / "data/grades/unlabelled.csv",
-    )
-    write_table(pd.DataFrame([], columns=["path", "reason"]), folder / "data/grades/unlabelled_rejected.csv")
+    write_table(pd.DataFrame(UNLABELLED, columns=["path", "score", "grade"]), folder / TABLE)
+    for path, _, grade in UNLABELLED:
+        file = folder / SORTED / f"score{grade}" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (40, 60, 3), np.uint8)).save(file)
+    write_table(pd.DataFrame({"path": ["<v>"], "reason": ["empty file"]}), folder / NOT_GRADED)
+    (folder / "data/raw.dvc").write_text("outs:\n- md5: 0123abc.dir\n  path: raw\n")
+    (folder / "data/model").mkdir()
+    (folder / "data/model/SHA256SUMS").write_text("")
     measured = {name: random.random(27) for name in measuring.FEATURES}
     write_table(manifest[["path"]].assign(**measured), folder / "data/augment/measured.csv")
     Image.fromarray(random.integers(0, 256, (80, 90, 3), np.uint8)).save(folder / "data/augment/copies.png")
@@ -123,9 +159,20 @@ def results(tmp_path_factory) -> Path:
     return folder
 
 
-def rendered(folder: Path, monkeypatch, notes=()) -> str:
-    monkeypatch.chdir(folder)
-    chosen = params()
+@pytest.fixture(scope="module")
+def pages(results) -> dict[str, str]:
+    """The page with two notes in each language."""
+    notes = {"en": ["first <note>", "second"], "ja": [doubts(COUNTS | {"without_specimen": 27})[0], "<2>"]}
+    return {language: rendered(results, notes[language], language) for language in LANGUAGES}
+
+
+def rendered(folder: Path, notes=(), language: Language = "en") -> str:
+    with chdir(folder):
+        return rendered_here(notes, language)
+
+
+def rendered_here(notes, language: Language) -> str:
+    chosen = params(language)
     judged = read_graded("metrics/predictions.csv", chosen.labels.rating)
     columns = [judged[name].to_numpy() for name in ("actual", "predicted", "score")]
     metrics = measure(*columns, chosen.labels.rating)
@@ -136,29 +183,149 @@ def rendered(folder: Path, monkeypatch, notes=()) -> str:
     return page.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
 
 
-def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(results, monkeypatch):
-    html = rendered(results, monkeypatch, ["first <note>", "second"])
+def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(pages):
+    html = pages["en"]
     text = " ".join(re.sub(r"<[^>]*>", " ", html[html.index("<main>") :]).split())
-    assert not re.search(r"<(b>不|i>|u>\.|s>\.|note)", html)
+    assert not re.search(r"<(b>不|i>|u>\.|s>\.|v>|A>|note)", html)
     assert "&lt;b&gt;不良 (worst), so so, good &amp; bright (best); the pictures number them from 1" in text
     assert html.count('<p class="caution">Note: ') == 2 and "first &lt;note&gt;" in html
     assert "sensitivity &lt;b&gt;不良|so so" in text
     assert "of grade &lt;b&gt;不良, share given grade &lt;b&gt;不良" in text
-    assert "inspector so so , given good &amp; bright" in text
+    assert "inspector so so given good &amp; bright score 3.25" in text
     moved = "threshold above grade so so moved 2 of the test photographs"
-    assert f"{moved}: 1 to the inspector's grade, 1 away from it" in text
-    assert "Area in rust colours by grade" in html and "Altered copies by grade" in html
-    # Two of grades, five features, three maps, a curve, the sheet and a misgraded photograph; all inside.
-    assert html.count("<img ") == html.count('src="data:image/') == 2 + 5 + 3 + 1 + 1 + 1
+    assert f"{moved}: 1 to the inspector's grade, 1 away from it" in plain(html)
+    assert "pictures 2 1 1" in text and "scores count them from 1:" in text
+    assert (
+        'alt="Area in rust colours by grade, medians: grade &lt;b&gt;不良 0.' in html
+        and "Altered copies by grade" in html
+    )
+    # Four graded, two of grades, five features, three maps, a curve, the sheet, a misgraded one; all inside.
+    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 5 + 3 + 1 + 1 + 1
+    assert all(re.search('alt="[^"]{8,}"', image) for image in re.findall("<img [^>]*>", html))
+    assert not re.search(r"""(src|href)=["'](?!data:|#)|url\(|@import|<script|<link""", html)
 
 
-def test_a_correction_that_is_off_says_why(results, monkeypatch):
+def plain(html: str) -> str:
+    """What is read on a page, its pictures' texts too."""
+    html = re.sub('<img [^>]*alt="([^"]*)">', r" \1 ", html[html.index("<main>") :])
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def test_the_steel_comes_first_then_the_models_quality(pages):
+    html = pages["en"]
+    places = re.findall('<h2 id="([a-z]+)">', html)
+    assert places == ["graded", "quality", "members", "differ", "worst", "training", "data", "parameters"]
+    assert re.findall('<a href="#([a-z]+)">', html) == places
+    text = plain(html)
+    assert "2 to act on" in text and "0 to watch" in text and "2 sound" in text
+    # Worst first: by grade, then by score.
+    shown = re.findall('<figure data-name="([^"]*)">', html)
+    assert [name[:10] for name in shown] == ["2026-09-12", "2026-09-10", "bridge&lt;", "&lt;s&gt;."]
+    assert "<b>不良 score 1.20 · act 2026-09-12_bridgeB_spot2-1.jpg" in text
+    colour = grade_colours(3)[0]
+    assert html.count(f'style="background: {colour}; color: {ink_on(colour)}">&lt;b&gt;不良<') >= 2
+    assert "<v> empty file" in text
+
+
+def test_sums_by_bridge_and_specimen(pages):
+    text = plain(pages["en"])
+    assert "bridgeB <b>不良 1.20 100 % 1 1 0 bridge<A> <b>不良 1.75 50 % 2 1 0" in text
+    assert "spot2 <b>不良 1.20 100 % 1 1 0 spot1 <b>不良 1.75 50 % 2 1 0" in text
+    assert "share of <b>不良 or worse" in text
+
+
+def test_the_foot_names_the_data_and_the_model_but_no_day_of_today(pages):
+    html = pages["en"]
+    foot = plain("<main>" + html[html.index("<footer>") :])
+    assert foot == (
+        "Newest photograph: 2026-09-12. Data (MD5): data/raw 0123abc.dir "
+        f"Model (SHA-256): {sha256(b'').hexdigest()} sabi {version('sabi')}"
+    )
+
+
+def test_where_nothing_was_graded_one_sentence_says_so(results):
+    before = {file: (results / file).read_bytes() for file in (TABLE, NOT_GRADED)}
+    for file in before:
+        (results / file).write_bytes(before[file].splitlines(keepends=True)[0])
+    try:
+        text = plain(rendered(results))
+    finally:
+        for file, content in before.items():
+            (results / file).write_bytes(content)
+    nothing = "What was graded Nothing was graded: there are no photographs in data/unlabelled. How far"
+    assert nothing in text and "to act on" not in text
+
+
+def test_only_the_worst_have_pictures_and_the_rest_is_counted(results, monkeypatch):
+    monkeypatch.setattr(graded, "MOST", 3)
+    html = rendered(results)
+    assert html.count("<figure data-name=") == 3
+    assert "The 1 best have no picture here" in html
+
+
+def test_a_page_in_japanese_has_no_english_but_names_and_parameters(pages):
+    html = pages["ja"]
+    assert '<html lang="ja">' in html
+    text = plain(html[: html.index("<details")] + html[html.index("</details>") :])
+    for known in (*NAMES, *(path for path, _, _ in UNLABELLED), "t-SNE"):
+        text = text.replace(known, "")
+    # Two words of two letters or more that follow each other would be a sentence's.
+    assert re.findall("[A-Za-z]{2,},? +[A-Za-z]{2,}[A-Za-z ]*", text) == []
+    for words in (
+        "要対処",
+        "要観察",
+        "異常なし",
+        "橋梁別",
+        "部位別",
+        "評点",
+        "空のファイルです",
+        "注記：split.specimen",
+    ):
+        assert words in text
+    english = texts("en", "report")
+    for key, said in texts("ja", "report").items():
+        assert said != english[key], key
+
+
+@pytest.mark.slow
+def test_the_same_results_give_the_same_page_in_each_language(results, pages):
+    for language in LANGUAGES:
+        html = rendered(results, (), language)
+        notes = re.findall('<p class="caution">Note.*\n|<p class="caution">注記.*\n', pages[language])
+        assert len(notes) == 2 and pages[language].replace("".join(notes), "") == html
+        assert str(results) not in html
+
+
+def test_wide_tables_say_that_they_scroll_and_their_heads_what_they_head(pages):
+    html = pages["en"]
+    assert all('scope="' in head for head in re.findall("<th[ >][^>]*>", html))
+    assert html.count("<table>") == len(re.findall('<div class="wide[^>]*tabindex="0"[^>]*><table>', html))
+    assert html.count('class="scrolls') == 4
+
+
+def test_a_misgraded_photograph_is_shown_with_its_score_on_the_scale_of_the_names(results, monkeypatch):
+    monkeypatch.chdir(results)
+    manifest = read_graded(MANIFEST, Grades(NAMES, 2))
+    test = manifest[manifest.partition == "test"]
+    judged = pd.DataFrame(
+        {"path": test.path, "actual": test.grade, "predicted": 4 - test.grade, "score": 2.75}
+    )
+    first = page.worst_graded(judged, manifest, 1, Grades(("2", "3", "4"), 3))[0]
+    assert (first["actual"], first["predicted"], first["score"]) == (1, 3, pytest.approx(3.75))
+
+
+@pytest.mark.slow
+def test_a_correction_that_is_off_says_why(results):
     file = results / "data/grades/correction.json"
     before = file.read_text()
-    write_json({"on": False, "reason": "only 3 photographs"}, file)
+    reason = "all 3 validation photographs near the threshold are of one specimen"
+    write_json({"on": False, "reason": reason}, file)
     try:
-        assert "The correction by measured features is off: only 3 photographs." in rendered(
-            results, monkeypatch
+        off = f"The correction by measured features is off: {reason}."
+        assert off in rendered(results)
+        japanese = rendered(results, language="ja")
+        assert (
+            "しきい値に近い検証用の写真3枚が、すべて同じ部位のものです" in japanese and reason not in japanese
         )
     finally:
         file.write_text(before)

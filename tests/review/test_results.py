@@ -1,6 +1,7 @@
 """A revision's result is read from git; what is missing or damaged is named."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -116,3 +117,21 @@ def test_predictions_of_other_names_of_grades_are_counted_and_those_of_a_former_
     commit(repository, "run again")
     results._files.cache_clear()
     pd.testing.assert_frame_equal(results.read("HEAD").predictions, table)
+
+
+@pytest.mark.slow
+def test_a_folder_of_which_dvcs_cache_has_nothing_is_told_as_a_missing_file(tmp_path, monkeypatch):
+    """As in a fresh clone."""
+    (tmp_path / "data/networks/densenet").mkdir(parents=True)
+    (tmp_path / "data/networks/densenet/model.json").write_text("{}")
+    shell("git init -q && git config user.name sabi && git config user.email sabi@example.org", tmp_path)
+    shell("dvc init -q && dvc add -q data/networks", tmp_path)
+    commit(tmp_path, "networks")
+    monkeypatch.chdir(tmp_path)
+    results._files.cache_clear()
+    assert results.text("HEAD", "data/networks/densenet/model.json") == "{}"
+    shutil.rmtree(tmp_path / ".dvc/cache")
+    shutil.rmtree(tmp_path / ".dvc/tmp")
+    results._files.cache_clear()
+    with pytest.raises(InputError, match=r"^HEAD: no data/networks/densenet/model.json; .* `dvc fetch`"):
+        results.text("HEAD", "data/networks/densenet/model.json")

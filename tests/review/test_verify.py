@@ -4,7 +4,7 @@ import copy
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sabi.review.verify import copy_backwards, first_difference, in_order
@@ -102,7 +102,6 @@ def plant(tree: dict, folder) -> dict:
 
 
 @given(tree=st.dictionaries(names, trees, max_size=4))
-@settings(deadline=None)
 def test_every_byte_of_every_file_is_copied(tree, tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     (folder / "source").mkdir()

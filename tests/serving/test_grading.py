@@ -77,9 +77,9 @@ def test_the_workbook_holds_what_the_table_says(here, tmp_path):
     out = tmp_path / "out"
     made = grade_into(out, ["photographs"], here, language="ja")
     book = openpyxl.load_workbook(out / "grades.xlsx")
-    assert book.sheetnames == ["写真枚数", "部位別", "モデル"]
-    sheet = book["写真枚数"]
-    assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref == "B1:H5"
+    assert book.sheetnames == ["写真一覧", "部位別", "モデル"]
+    sheet = book["写真一覧"]
+    assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref == "B1:G5"
     cells = list(sheet.iter_rows(min_row=2, values_only=True))
     assert [row[1:4] for row in cells] == [
         (row.path, row.grade, pytest.approx(row.score)) for row in made.graded.itertuples()

@@ -1,35 +1,9 @@
 """Tables that spreadsheet programs open."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from PIL import Image
 
-from sabi.serving.selection import Selected
-from sabi.serving.tables import date_of, write_csv
-
-
-@pytest.mark.parametrize(
-    ("path", "day"),
-    [
-        ("2026-11-25/a.jpg", "2026-11-25"),
-        ("G1_20261125.jpg", "2026-11-25"),
-        ("20250101/2026.11.25 a.jpg", "2026-11-25"),
-        ("IMG_120261125.jpg", ""),
-        ("2026-13-25.jpg", ""),
-        ("2026-1125.jpg", ""),
-    ],
-)
-def test_the_day_of_a_survey_stands_in_the_name(path, day):
-    assert date_of(Selected(path, Path("/nowhere"), None)) == day
-
-
-def test_else_the_camera_tells_it(tmp_path):
-    exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9003] = "2026:11:24 10:20:30"
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
-    assert date_of(Selected("a.jpg", tmp_path / "a.jpg", None)) == "2026-11-24"
+from sabi.serving.tables import write_csv
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])

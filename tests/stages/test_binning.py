@@ -11,11 +11,12 @@ import yaml
 from PIL import Image
 from sklearn.metrics import cohen_kappa_score
 
-from sabi.grading import grader
 from sabi.grades import Grades
+from sabi.grading import grader
 from sabi.grading.thresholds import to_grades
 from sabi.photographs.drawings import draw_ungraded
 from sabi.photographs.features import FEATURES
+from sabi.runtime.errors import InputError
 from sabi.settings.params import Params
 from sabi.tables import read_graded, read_json, read_table, write_graded, write_json, write_table
 from stages import binning as stage
@@ -72,6 +73,7 @@ def write_inputs(
         Path(f"data/networks/{member}/head.npz").write_bytes(b"weights")
     weights = {"efficientnet": 0.5, "mobilenet": 0.5}
     write_json({"method": "mean", "weights": weights}, "data/ensemble/ensemble.json")
+    write_json({"drawings": 0}, "data/split/summary.json")
     Path("data/unlabelled").mkdir(parents=True)
     return table
 
@@ -154,7 +156,9 @@ def test_only_some_photographs_are_in_memory_at_once(folder, monkeypatch):
 def test_correction_moves_photographs_of_every_kind_by_their_grains(folder):
     table = write_inputs(0.3).set_index("path")
     draw_ungraded(folder / "data/unlabelled", count=2)
-    stage.main(params_with(**CORRECTED))
+    # Without a scale nobody knows the grains of the drawings in millimetres.
+    with pytest.raises(InputError, match="none of its 2 files can be graded, the first: drawing01"):
+        stage.main(params_with(**CORRECTED))
     graded = read_graded("data/grades/grades.csv", RATING)
     plain = to_grades(graded.score.to_numpy(), read_json("data/grades/thresholds.json")["ensemble"])
     truth = table.grade[graded.path].to_numpy()
@@ -172,9 +176,8 @@ def test_correction_moves_photographs_of_every_kind_by_their_grains(folder):
 
     made = read_json("data/grades/correction.json")
     assert made["on"] and made["reason"] is None
-    assert made["rule"]["columns"][1 + GRAINS] == "grain_size"
+    assert made["rule"]["columns"][1 + GRAINS] == "grain_size" and made["rule"]["above"] == "3"
     assert np.argmax(np.abs(made["rule"]["weights"])) == 1 + GRAINS
-    # Without a scale nobody knows the grains of the drawings in millimetres.
     rejected = read_table("data/grades/unlabelled_rejected.csv")
     assert len(rejected) == 2 and rejected.reason.str.contains("scale is unknown").all()
 
@@ -221,6 +224,29 @@ def test_photographs_are_cut_at_the_target_scale_and_small_ones_refused(folder):
     rejected = read_table("data/grades/unlabelled_rejected.csv")
     assert rejected.path.tolist() == ["drawing02.jpg"] and "mm are needed" in rejected.reason[0]
     assert read_table("data/grades/unlabelled.csv").path.tolist() == ["drawing01.jpg"]
+
+
+def test_a_folder_of_which_nothing_can_be_graded_is_one_line_and_the_tables_are_written(folder, capsys):
+    write_inputs(None)
+    for name in (".DS_Store", "IMG_1.CR2", "two\nlines.jpg"):
+        (folder / "data/unlabelled" / name).write_bytes(b"raw data")
+    with pytest.raises(InputError) as caught:
+        stage.main(params_with())
+    message = str(caught.value)
+    assert message.startswith(
+        "data/unlabelled: none of its 2 files can be graded, the first: IMG_1.CR2: not a ph"
+    )
+    assert "\n" not in message
+    assert "0 photographs graded, 3 files rejected" in capsys.readouterr().out
+    rejected = read_table("data/grades/unlabelled_rejected.csv")
+    assert rejected.path.tolist() == [".DS_Store", "IMG_1.CR2", "two\\x0alines.jpg"]
+
+
+def test_a_hidden_file_is_no_photograph_that_could_not_be_graded(folder):
+    write_inputs(None)
+    (folder / "data/unlabelled/.gitkeep").touch()
+    stage.main(params_with())
+    assert read_table("data/grades/unlabelled_rejected.csv").path.tolist() == [".gitkeep"]
 
 
 def test_fixed_thresholds_and_an_empty_folder(folder):

@@ -127,7 +127,7 @@ def test_a_metric_that_does_not_exist_is_left_out(root):
 
 def test_a_result_that_was_recorded_by_half_is_recorded_by_the_next_run(root):
     report = root / "report.html"
-    with pytest.raises(OSError):
+    with pytest.raises(InputError, match=r"cannot be used \(.*report.html"):
         record(artifacts=[report])
     report.write_text("there now")
     assert record(artifacts=[report])

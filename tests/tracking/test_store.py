@@ -20,9 +20,10 @@ from mlflow import MlflowClient
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import repository_root
 from sabi.tracking.results import PARENT, record_failure
-from sabi.tracking.trainings import training
+from sabi.tracking.store import open_store, tracking_uri
+from sabi.tracking.trainings import training, training_seconds
 from tests.conftest import shell
-from tests.tracking.conftest import PARAMS, as_experiment, client, record, runs
+from tests.tracking.conftest import PARAMS, as_experiment, client, record, runs, train
 
 
 def test_an_experiment_deleted_in_mlflows_page_is_taken_up_again(root):
@@ -78,6 +79,62 @@ def test_mlflow_tracking_uri_overrides_the_repositorys_store(root, tmp_path, emp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/elsewhere/mlflow.db")
     assert record()
     assert (len(runs(tmp_path / "elsewhere")), len(runs(root))) == (1, 0)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_in_a_moved_or_copied_repository_artifacts_are_beside_the_database(
+    root, tmp_path, monkeypatch, copied
+):
+    page = root / "input"
+    train("mobilenet", "key")
+    assert record(trained={"mobilenet": "key"}, artifacts=[page])
+    there = tmp_path / "橋 #7?" / "moved"
+    (shutil.copytree if copied else shutil.move)(root, there)
+    monkeypatch.chdir(there)
+    monkeypatch.setenv("DVC_ROOT", str(there))
+    before = sorted((there / "mlartifacts").rglob("*"))
+    assert training_seconds("key") is not None  # what was recorded before is known
+    assert not record(trained={"mobilenet": "key"})
+    as_experiment(monkeypatch, "rusty-hinge")
+    for again in (True, False):
+        assert record(trained={"mobilenet": "key"}, artifacts=[there / "input"]) == again
+    assert len([path for path in (there / "mlartifacts").rglob("input") if path not in before]) == 1
+    assert root.exists() == copied and (not copied or len(list((root / "mlartifacts").rglob("input"))) == 1)
+    store, experiments = open_store()
+    assert [store.get_experiment(each).name for each in experiments] == [f"sabi, in {there}", "sabi"]
+
+
+def test_a_relative_database_is_of_the_repository_also_in_an_experiments_copy(root, tmp_path, monkeypatch):
+    (tmp_path / "copy/.dvc").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "copy")
+    shutil.copyfile(root / "mlflow.db", root / "own.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///own.db?timeout=30")
+    with training("mobilenet", PARAMS, "key"):
+        pass
+    there = MlflowClient(f"sqlite:///{root / 'own.db'}")
+    experiment = there.get_experiment_by_name("sabi")
+    assert len(there.search_runs([experiment.experiment_id])) == 1
+    assert experiment.artifact_location == (root / "mlartifacts").as_uri()
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == [".dvc"]
+    assert not list(root.glob("*timeout*")) and runs(root) == []
+    assert tracking_uri()[0] == f"sqlite:///{root}/own.db?timeout=30"
+
+
+@pytest.mark.parametrize("text", [b"train mobilenet", b"mlartifacts"])
+def test_a_database_with_damaged_bytes_is_one_line_with_the_way_out(root, monkeypatch, text):
+    train("mobilenet", "key")
+    data = (root / "mlflow.db").read_bytes()
+    assert text in data
+    # Of the same length: SQLite itself sees nothing wrong.
+    (root / "damaged.db").write_bytes(data.replace(text, b"\xff\x80" + text[2:]))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///damaged.db")
+    with pytest.raises(InputError) as caught:
+        record(trained={"mobilenet": "key"})
+        train("densenet", "another")
+    told = str(caught.value)
+    assert told.startswith(f"MLflow's store sqlite:///{root}/damaged.db cannot be used (")
+    assert "; if it is damaged, move it away and a new one is made, or set or unset MLFLOW_TRACK" in told
+    assert "\n" not in told
 
 
 def test_an_empty_mlflow_tracking_uri_is_none(root, monkeypatch):

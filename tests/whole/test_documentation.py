@@ -22,7 +22,7 @@ SPAN = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 DOTTED = re.compile(r"\+?([a-z_]+(?:\.[a-z0-9_]+)+)(?=$|[:= ])")
 # `report.html` and `gate.md` are files, not parameters of the sections of that name.
-SUFFIXES = {"csv", "html", "json", "md", "npy", "png", "py", "yaml", "yml"}
+SUFFIXES = {"csv", "html", "json", "md", "npy", "png", "py", "xlsx", "yaml", "yml"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
 

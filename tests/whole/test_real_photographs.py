@@ -15,7 +15,7 @@ REAL = ROOT.parent / "shared" / "real" / "leaf-rust"
 def test_every_real_photograph_is_used():
     chosen = load(ROOT / "params.yaml")
     manifest, rejected, summary = split(REAL, chosen)
-    check_enough(manifest, rejected, REAL, chosen)
+    check_enough(manifest, rejected, summary, REAL, chosen)
     assert rejected.empty and summary["drawings"] == 0
     # The counts that come with the data set, grade 1 to 5.
     assert manifest.grade.value_counts().sort_index().tolist() == [39, 45, 134, 313, 272]

@@ -1,0 +1,18 @@
+"""Where a model's folder is, and where what it computes is kept."""
+
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from sabi.backbones.store import STORE
+from sabi.grading.card import repository_of
+from sabi.grading.grader import Grader
+
+
+def load(model: Path) -> Grader:
+    """The grader in a folder. Embeddings are kept in its repository, else in the user's cache.
+
+    Raises `InputError` as `Grader.load` does.
+    """
+    root = repository_of(model) or user_cache_path("sabi", ensure_exists=True)
+    return Grader.load(model, store=root / STORE)

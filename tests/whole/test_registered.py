@@ -1,0 +1,93 @@
+"""A registered model, whole: registered, fetched, served over HTTP; the same grades everywhere."""
+
+import base64
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sabi.runtime.repository import environment_for_another_repository
+from sabi.tables import read_table
+from tests.conftest import ROOT, shell
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def served(folder, model: str):
+    """The address that answers for a model of the registry; its server is stopped in the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
+    environment = environment_for_another_repository() | {
+        "PATH": str(ROOT / ".venv/bin") + ":/usr/bin:/bin",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    server = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        until = time.monotonic() + 200
+        while True:
+            assert server.poll() is None and time.monotonic() < until
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
+                break
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/invocations"
+    finally:
+        subprocess.run(["kill", "--", f"-{server.pid}"], check=False)
+        server.wait(30)
+
+
+def test_the_pipeline_the_command_and_mlflow_give_the_same_bits(copy):
+    assert "registered: models:/sabi/1" in shell("python -m sabi.cli register --alias champion", copy)
+    graded = read_table(copy / "data/grades/unlabelled.csv")
+    photographs = [copy / "data/unlabelled" / path for path in graded.path]
+
+    # The command writes two decimals.
+    arguments = "data/unlabelled --out graded --model models:/sabi@champion"
+    shell(f"python -m sabi.cli grade {arguments}", copy)
+    told = pd.read_csv(copy / "graded/grades.csv", encoding="utf-8-sig", dtype=str).set_index("path")
+    for row in graded.itertuples():
+        line = told.loc[f"data/unlabelled/{row.path}"]
+        assert (line.grade, line.score) == (row.grade, f"{row.score:.2f}")
+
+    with served(copy, "models:/sabi@champion") as address:
+        cells = [[base64.b64encode(file.read_bytes()).decode(), None] for file in photographs]
+        cells.append([base64.b64encode(b"no photograph").decode(), 0.2])
+        body = json.dumps({"dataframe_split": {"columns": ["photograph", "mm_per_pixel"], "data": cells}})
+        request = urllib.request.Request(
+            address, body.encode(), {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            given = json.load(answer)["predictions"]
+    assert [one["score"] for one in given[:-1]] == graded.score.tolist()
+    assert [one["grade"] for one in given[:-1]] == graded.grade.tolist()
+    assert np.isnan(given[-1]["score"]) and "not a" in given[-1]["reason"]
+
+
+def test_only_a_commits_own_result_is_registered(copy):
+    with (copy / "params.yaml").open("a") as file:
+        file.write("# changed\n")
+    said = shell("python -m sabi.cli register", copy, fails=True)
+    assert said.startswith("error: params.yaml is not committed")
+    (copy / "sabi/grades.py").write_text((copy / "sabi/grades.py").read_text() + "# changed\n")
+    shell("git commit -qam changed", copy)
+    said = shell("python -m sabi.cli register", copy, fails=True)
+    assert "dvc.lock is out of step" in said
+    assert "no model" not in said and not (copy / "mlruns").exists()
