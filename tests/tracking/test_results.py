@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from sabi.runtime.errors import InputError
-from sabi.settings.report import Report
 from sabi.tables import flat
 from sabi.tracking.results import PARENT, record_failure
 from sabi.tracking.trainings import training, training_seconds
@@ -102,7 +101,8 @@ def test_the_same_result_is_recorded_once_and_a_changed_one_again(root):
     assert [record(), record()] == [True, False]
     (root / "input").write_bytes(b"photographS")
     assert [record(), record()] == [True, False]
-    other = PARAMS.model_copy(update={"report": Report(worst=PARAMS.report.worst + 1)})
+    report = PARAMS.report.model_copy(update={"worst": PARAMS.report.worst + 1})
+    other = PARAMS.model_copy(update={"report": report})
     assert [record(chosen=other), record(chosen=other)] == [True, False]
     (root / "input").write_bytes(b"photographs")
     assert not record()
