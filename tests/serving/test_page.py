@@ -88,8 +88,8 @@ def test_photographs_that_are_dropped_are_graded_worst_first(visit, served, phot
     until(page, ".card", len(files))
     page.get_by_text("graded: 4, waiting: 0, not graded: 2").wait_for()
     refused = page.locator("#refused").inner_text()
-    assert "<img src=x onerror=alert(1)>.jpg: not a JPEG or PNG image" in refused
-    assert "notes.txt: not a photograph: the name must end in .jpg, .jpeg, .png" in refused
+    assert "<img src=x onerror=alert(1)>.jpg: not a JPEG, PNG, HEIC" in refused
+    assert "notes.txt: not a photograph: the name must end in .jpg, .jpeg, .png, .heic" in refused
     scores = [float(s) for s in page.locator(".card").evaluate_all("all => all.map((c) => c.dataset.score)")]
     assert scores == sorted(scores) and len(scores) == 4
     assert page.locator("[data-count]").all_inner_texts().__len__() == 3

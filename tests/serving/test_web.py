@@ -117,7 +117,7 @@ def test_the_same_photograph_again_changes_nothing(browser, photograph):
     ("content", "reason"),
     [
         (b"", "empty file"),
-        (b"GIF89a", "not a JPEG or PNG"),
+        (b"GIF89a", "not a JPEG, PNG, HEIC"),
         (png(15, 40), "15 x 40 pixels; the shorter side must have 16"),
         (png(1001, 1000), "more than 1 million"),
         (png(40, 40)[:-30], "cannot be decoded"),
