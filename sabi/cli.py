@@ -91,7 +91,9 @@ def grade(
 
 @app.command()
 def serve(
-    model: Annotated[Path, typer.Option(help="the folder of a model")] = Path("data/model"),
+    model: Annotated[
+        str, typer.Option(help="the folder of a model, or models:/sabi@champion")
+    ] = "data/model",
     host: Annotated[str, typer.Option(help="0.0.0.0 for the whole office")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free")] = 8000,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="keep graded photographs there")] = None,
@@ -99,7 +101,7 @@ def serve(
     """Serve a page that grades photographs, until Ctrl-C."""
     from sabi.serving.serve import serve
 
-    serve(model, host, port, keep)
+    serve(folder_of(model), host, port, keep)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from sabi.serving.worker import Job, Outcome, Worker
 # Photographs that are graded together: some of a network's batches on each of some threads.
 AT_ONCE = 32
 NAMES = "names.csv"  # of what was kept
+NO_MODEL = "the server could not load its model again; tell who runs it"
 
 Deliver = Callable[[Outcome], None]
 
@@ -55,7 +56,8 @@ class Desk:
             try:
                 outcomes = self._worker.grade([job for job, _ in some])
             except InputError as error:
-                outcomes = [Outcome(reason=str(error))] * len(some)
+                print(f"error: {error}", file=sys.stderr)
+                outcomes = [Outcome(reason=NO_MODEL)] * len(some)
             for (job, deliver), outcome in zip(some, outcomes, strict=True):
                 self._settle(job, outcome)
                 deliver(outcome)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from sabi.runtime.errors import InputError
+
 SCHEMA = """
 create table if not exists review (
     id integer primary key, at text not null, inspector text not null, path text not null,
@@ -42,22 +44,25 @@ class Review:
     model: str  # its identity
 
 
+def prepare(file: Path) -> None:
+    """Make the file if there is none; raises `InputError` where it is another or cannot be made."""
+    try:
+        with closing(sqlite3.connect(file)) as db:
+            db.executescript(SCHEMA)
+    except sqlite3.Error as error:
+        raise InputError(f"{file}: {error}; it is to keep inspectors' grades; move it away") from None
+
+
 def add(file: Path, review: Review) -> None:
-    """Add a review to the file, which is made if there is none."""
+    """Add a review; raises `sqlite3.Error` where the file cannot be written."""
     columns = ", ".join(one.name for one in fields(Review))
     values = (datetime.now(UTC).isoformat(timespec="seconds"), *astuple(review))
-    with _opened(file) as db, db:
+    with closing(sqlite3.connect(file)) as db, db:
         db.execute(f"insert into review (at, {columns}) values ({', '.join('?' * len(values))})", values)
 
 
 def labels(file: Path, inspector: str) -> pd.DataFrame:
     """Columns path, grade and specimen: the inspector's last grade of each file."""
-    with _opened(file) as db:
+    with closing(sqlite3.connect(file)) as db:
         rows = db.execute(LABELS, (inspector,)).fetchall()
     return pd.DataFrame(rows, columns=["path", "grade", "specimen"])
-
-
-def _opened(file: Path) -> "closing[sqlite3.Connection]":
-    db = sqlite3.connect(file)
-    db.executescript(SCHEMA)
-    return closing(db)

@@ -18,6 +18,7 @@ from sabi.grading.model import check
 from sabi.runtime.errors import InputError
 from sabi.serving.access import guard
 from sabi.serving.desk import Desk
+from sabi.serving.reviews import prepare
 from sabi.serving.web import Office, make_app
 from sabi.serving.worker import Worker
 
@@ -28,13 +29,14 @@ LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 def serve(model: Path, host: str, port: int, keep: Path | None) -> None:
     """Answer browsers until Ctrl-C or SIGTERM, which end it in order.
 
-    Raises `InputError` for a folder that is no model, a `keep` that cannot be written
-    to, and an address that is not this machine's or is taken.
+    Raises `InputError` for a folder that is no model, a `keep` or a file of reviews that cannot
+    be written to, and an address that is not this machine's or is taken.
     """
     check(model)
     root = repository_of(model)
     store = (root or user_cache_path("sabi", ensure_exists=True)) / STORE
     reviews = (root or user_data_path("sabi", ensure_exists=True)) / REVIEWS
+    prepare(reviews)
     token = None if is_loopback(host) else secrets.token_urlsafe(32)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     worker = Worker(model, store)

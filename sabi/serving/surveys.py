@@ -43,8 +43,12 @@ class Survey:
         return sum(entry.outcome is None for entry in self.entries.values())
 
     def since(self, count: int) -> list[Entry]:
-        """What has been settled since the survey's count was `count`, in that order."""
-        settled = [e for e in self.entries.values() if e.outcome is not None and e.changed > count]
+        """What has been settled since the survey's count was `count`, in that order.
+
+        All of it for a count that was never reached: that of another before, or of another server.
+        """
+        after = count if count <= self.count else 0
+        settled = [e for e in self.entries.values() if e.outcome is not None and e.changed > after]
         return sorted(settled, key=lambda entry: entry.changed)
 
     def graded(self) -> tuple[pd.DataFrame, list[bytes]]:

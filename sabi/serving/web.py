@@ -2,7 +2,10 @@
 
 import asyncio
 import hashlib
+import os
 import secrets
+import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,9 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +26,7 @@ from sabi.grading.specimens import ACT, SOUND, WATCH
 from sabi.photographs.files import SUFFIXES, printable
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.pictures import MOST
+from sabi.report.templates import template
 from sabi.serving import reviews, tables, workbook
 from sabi.serving.access import language_of
 from sabi.serving.desk import Desk
@@ -31,7 +34,7 @@ from sabi.serving.grading import FOR_PEOPLE, facts_of
 from sabi.serving.reviews import Review
 from sabi.serving.surveys import Entry, Survey, Surveys, full
 from sabi.serving.worker import Job, Outcome
-from sabi.words.texts import LANGUAGES, Language, texts
+from sabi.words.texts import LANGUAGES, Language, texts, translated
 
 LARGEST = 100  # megabytes of one photograph
 LONGEST = 1000  # characters of its name
@@ -39,9 +42,9 @@ WAITING = 64  # photographs, of all browsers together: what lies on the disk at 
 SENDING = 600  # seconds that a browser may take to send one
 AGAIN = 2  # seconds until a browser that was refused may ask again
 PLACE = Path(__file__).parent
-TABLE = {"csv": "text/csv; charset=utf-8"} | {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-}
+STYLE = PLACE.parent / "report/style.css"  # which all pages share
+CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass
@@ -70,7 +73,12 @@ def make_app(office: Office) -> FastAPI:
     """The routes; `sabi.serving.access.guard` says who may use them."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=PLACE / "static"))
-    render = _renderer(office)
+    page, card = template(PLACE / "page.html.j2"), template(PLACE / "card.html.j2")
+
+    def card_html(entry: Entry, language: Language) -> str:
+        reason = entry.outcome.reason if entry.outcome is not None else None
+        said = {"t": texts(language), "reason": reason and translated(reason, language)}
+        return card.render(entry=entry, spec=office.spec, **said)
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -82,10 +90,26 @@ def make_app(office: Office) -> FastAPI:
         return {"sabi": version("sabi"), "model": office.identity}
 
     @app.get("/")
-    async def page(request: Request) -> Response:
-        survey = office.surveys.get(request.state.inspector)
-        reviewed = any(entry.hidden or entry.own for entry in survey.entries.values())
-        return HTMLResponse(render("page.html.j2", language_of(request), reviewed=reviewed))
+    async def first(request: Request) -> Response:
+        survey, language = office.surveys.get(request.state.inspector), language_of(request)
+        shown = page.render(
+            t=texts(language),
+            language=language,
+            facts=office.facts[language],
+            spec=office.spec,
+            actions=(ACT, WATCH, SOUND),
+            drawings=office.drawings,
+            kept=office.desk.keep is not None,
+            largest=LARGEST,
+            most=MOST,
+            suffixes=SUFFIXES,
+            reviewed=any(entry.hidden or entry.own for entry in survey.entries.values()),
+        )
+        return HTMLResponse(shown)
+
+    @app.get("/style.css")
+    async def style() -> Response:
+        return FileResponse(STYLE)
 
     @app.get("/grades.css")
     async def colours() -> Response:
@@ -99,31 +123,32 @@ def make_app(office: Office) -> FastAPI:
     async def add(request: Request, name: str, hidden: bool = False) -> Response:
         """Take one photograph, the request's body; its grade is asked for afterwards."""
         say = texts(language_of(request))
+        room: Survey | Response
         if not 0 < len(name) <= LONGEST:
-            return PlainTextResponse(say["name_too_long"].format(count=LONGEST), 400)
-        if int(request.headers.get("content-length", 0)) > LARGEST * 1e6:
-            return PlainTextResponse(say["too_large"].format(megabytes=LARGEST), 413)
-        survey = office.surveys.begun(request.state.inspector)
-        if survey is None or office.waiting >= office.limit:
+            room = PlainTextResponse(say["name_too_long"].format(count=LONGEST), 400)
+        elif office.waiting >= office.limit:
+            room = _busy(say)
+        else:
+            room = _room(office, request, say)
+        if isinstance(room, Response):
             # Read to its end: a browser takes an answer amid what it sends for a broken line.
-            with suppress(ClientDisconnect):
-                async for _ in request.stream():
-                    pass
-            return PlainTextResponse(say["busy"], 429, {"Retry-After": str(AGAIN)})
-        if full(survey):
-            return PlainTextResponse(say["too_many"].format(count=MOST), 409)
+            with suppress(ClientDisconnect, TimeoutError):
+                await _received(request, Path(os.devnull))
+            return room
         office.waiting += 1
         file, handed_over = office.uploads / f"{secrets.token_hex(16)}{SUFFIXES[0]}", False
         try:
             sha256 = await _received(request, file)
             if sha256 is None:
                 return PlainTextResponse(say["too_large"].format(megabytes=LARGEST), 413)
+            room = _room(office, request, say)  # once more: while this one came, others did, too
+            if isinstance(room, Response):
+                return room
             key = hashlib.sha256(f"{sha256} {name}".encode("utf-8", "surrogatepass")).hexdigest()
-            if key not in survey.entries:  # else it is dropped once more, and stays as it is
-                entry = Entry(key, printable(name), sha256, hidden, survey.count)
-                survey.entries[key] = entry
-                office.desk.submit(Job(name, file), _deliverer(office, survey, entry))
-                office.waiting += 1
+            if key not in room.entries:  # else it is dropped once more, and stays as it is
+                entry = Entry(key, printable(name), sha256, hidden, room.count)
+                room.entries[key] = entry
+                office.desk.submit(Job(name, file), _deliverer(office, room, entry))
                 handed_over = True
             return Response(key, 202, media_type="text/plain")
         except (ClientDisconnect, TimeoutError):
@@ -131,8 +156,8 @@ def make_app(office: Office) -> FastAPI:
         except OSError:
             return PlainTextResponse(say["disk_full"], 507)
         finally:
-            office.waiting -= 1
             if not handed_over:
+                office.waiting -= 1
                 file.unlink(missing_ok=True)
 
     @app.get("/photographs")
@@ -141,8 +166,8 @@ def make_app(office: Office) -> FastAPI:
         survey, language = office.surveys.get(request.state.inspector), language_of(request)
         changed = survey.since(after)
         return {
-            "count": max((entry.changed for entry in changed), default=after),
-            "cards": [render("card.html.j2", language, entry=entry) for entry in changed],
+            "count": survey.count,
+            "cards": [card_html(entry, language) for entry in changed],
             "waiting": survey.waiting,
         }
 
@@ -172,10 +197,14 @@ def make_app(office: Office) -> FastAPI:
             machine_score=row["score"],
             model=office.identity,
         )
-        await run_in_threadpool(reviews.add, office.reviews, given)
+        try:
+            await run_in_threadpool(reviews.add, office.reviews, given)
+        except sqlite3.Error as error:
+            print(f"error: {office.reviews}: {error}", file=sys.stderr)
+            return PlainTextResponse(texts(language_of(request))["not_kept"], 507)
         entry.own, entry.hidden = name, False
         survey.touch(entry)
-        return HTMLResponse(render("card.html.j2", language_of(request), entry=entry))
+        return HTMLResponse(card_html(entry, language_of(request)))
 
     @app.post("/reveal")
     async def reveal(request: Request) -> Response:
@@ -191,13 +220,21 @@ def make_app(office: Office) -> FastAPI:
         office.surveys.drop(request.state.inspector)
         return Response(status_code=204)
 
-    @app.get("/grades.{kind}")
-    async def download(request: Request, kind: str) -> Response:
-        survey, language = office.surveys.get(request.state.inspector), language_of(request)
-        if kind not in TABLE:
-            return Response(status_code=404)
-        write = _csv if kind == "csv" else _workbook(office, language)
-        return await _attached(office, f"grades.{kind}", lambda file: write(survey, file))
+    @app.get("/grades.csv")
+    async def table(request: Request) -> Response:
+        graded, _ = office.surveys.get(request.state.inspector).graded()
+        return await _attached(
+            office, "grades.csv", CSV, lambda file: tables.write_csv(graded[FOR_PEOPLE], file)
+        )
+
+    @app.get("/grades.xlsx")
+    async def book(request: Request) -> Response:
+        graded, pictures = office.surveys.get(request.state.inspector).graded()
+        language = language_of(request)
+        about = office.facts[language], office.spec.rating, texts(language)
+        return await _attached(
+            office, "grades.xlsx", XLSX, lambda file: workbook.write_workbook(file, graded, pictures, *about)
+        )
 
     @app.get("/labels.csv")
     async def labels(request: Request) -> Response:
@@ -206,13 +243,30 @@ def make_app(office: Office) -> FastAPI:
             given["path"] = [tables.path_cell(path) for path in given.path]
             tables.write_csv(given.rename(columns={"path": "file"}), file)
 
-        return await _attached(office, "labels.csv", write)
+        return await _attached(office, "labels.csv", CSV, write)
 
     return app
 
 
+def _busy(say: dict[str, str]) -> Response:
+    return PlainTextResponse(say["busy"], 429, {"Retry-After": str(AGAIN)})
+
+
+def _room(office: Office, request: Request, say: dict[str, str]) -> Survey | Response:
+    """The browser's survey, or the answer that it takes no more."""
+    survey = office.surveys.begun(request.state.inspector)
+    if survey is None:
+        return _busy(say)
+    return PlainTextResponse(say["too_many"].format(count=MOST), 409) if full(survey) else survey
+
+
 async def _received(request: Request, file: Path) -> str | None:
-    """Write a request's body to `file`, and give its SHA-256; None where it is too large."""
+    """Write a request's body to `file`, and give its SHA-256; None where it is, or says it is, too large.
+
+    Raises `ClientDisconnect`, `TimeoutError`, and `OSError` for a full disk.
+    """
+    if int(request.headers.get("content-length", 0)) > LARGEST * 1e6:
+        return None
     digest, size = hashlib.sha256(), 0
     with file.open("wb") as stream:
         async with asyncio.timeout(SENDING):
@@ -242,20 +296,7 @@ def _deliverer(office: Office, survey: Survey, entry: Entry) -> Callable[[Outcom
     return hand_over
 
 
-def _csv(survey: Survey, file: Path) -> None:
-    tables.write_csv(survey.graded()[0][FOR_PEOPLE], file)
-
-
-def _workbook(office: Office, language: Language) -> Callable[[Survey, Path], None]:
-    def write(survey: Survey, file: Path) -> None:
-        graded, pictures = survey.graded()
-        facts, rating = office.facts[language], office.spec.rating
-        workbook.write_workbook(file, graded, pictures, facts, rating, texts(language))
-
-    return write
-
-
-async def _attached(office: Office, name: str, write: Callable[[Path], None]) -> Response:
+async def _attached(office: Office, name: str, kind: str, write: Callable[[Path], None]) -> Response:
     """What `write` writes, to be saved under `name`."""
 
     def content() -> bytes:
@@ -267,30 +308,4 @@ async def _attached(office: Office, name: str, write: Callable[[Path], None]) ->
             file.unlink(missing_ok=True)
 
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    kind = TABLE[name.rpartition(".")[2]]
     return Response(await run_in_threadpool(content), headers=headers, media_type=kind)
-
-
-def _renderer(office: Office) -> Callable[..., str]:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PLACE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    always = {
-        "spec": office.spec,
-        "actions": (ACT, WATCH, SOUND),
-        "drawings": office.drawings,
-        "kept": office.desk.keep is not None,
-        "largest": LARGEST,
-        "most": MOST,
-        "suffixes": SUFFIXES,
-    }
-
-    def render(template: str, language: Language, **values: Any) -> str:
-        said = {"t": texts(language), "language": language, "facts": office.facts[language]}
-        return environment.get_template(template).render(always | said | values)
-
-    return render

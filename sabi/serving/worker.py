@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sabi.grading.grader import Grader
-from sabi.grading.model import ModelSpec
+from sabi.grading.model import ModelSpec, identity
 from sabi.photographs.decoding import decode
 from sabi.photographs.files import Unusable
 from sabi.report.pictures import small
@@ -53,6 +53,7 @@ class Worker:
 
     def __init__(self, model: Path, store: Path, seconds: float = DECODING) -> None:
         self._model, self._store, self._seconds = model, store, seconds
+        self._identity = identity(model)
         self.ready = False  # whether a model is loaded
         self._lock = threading.Lock()  # of the two below
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -72,16 +73,21 @@ class Worker:
                 raise InputError("the server is being stopped")
             self._kill()
             self._pipe, theirs = context.Pipe()
-            self._process = context.Process(
-                target=_work, args=(self._model, self._store, theirs), name="grading", daemon=True
-            )
-            self._process.start()
+            arguments = (self._model, self._identity, self._store, theirs)
+            process = context.Process(target=_work, args=arguments, name="grading", daemon=True)
+            try:
+                process.start()
+            except OSError as error:
+                raise InputError(f"{self._model}: no process can be started for it ({error})") from None
+            self._process = process
             theirs.close()
         try:
             wrong = self._answer(LOADING)
         except (EOFError, OSError) as error:
-            raise InputError(f"{self._model}: its process ended while it was loaded ({error!r})") from None
+            wrong = f"{self._model}: its process ended while it was loaded ({error!r})"
         if wrong is not None:
+            with self._lock:
+                self._kill()
             raise InputError(wrong)
         self.ready = True
 
@@ -136,12 +142,14 @@ class Worker:
             self._process = None
 
 
-def _work(model: Path, store: Path, pipe: multiprocessing.connection.Connection) -> None:
-    """The process itself; it ends with the server."""
+def _work(model: Path, known: str, store: Path, pipe: multiprocessing.connection.Connection) -> None:
+    """The process itself; it ends with the server. `known` is the model's identity."""
     # Its own would be a semaphore, which Python reports as lost when this process is killed.
     tqdm.set_lock(threading.RLock())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, but it is the server that ends it
     try:
+        if identity(model) != known:
+            raise InputError(f"{model}: is another model now; stop the server and start it again")
         grader = Grader.load(model, store)
         _warm_up(grader)
     except InputError as error:

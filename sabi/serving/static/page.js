@@ -43,8 +43,8 @@ async function send(file, path) {
       return refuse(path, say.notSent);
     }
     if (answer.status === 202) return originals.set(text, file);
-    if (answer.status !== 429) return refuse(path, text);
-    await sleep(Number(answer.headers.get("Retry-After")));
+    if (![429, 503].includes(answer.status)) return refuse(path, text); // 503: too many connections
+    await sleep(Number(answer.headers.get("Retry-After") ?? 2));
   }
 }
 
@@ -139,8 +139,9 @@ async function grade(name) {
   const key = current.slice(2);
   try {
     const answer = await post(`photographs/${key}/grade?${new URLSearchParams({ name })}`);
-    if (!answer.ok) throw new Error(answer.status);
-    place(await answer.text());
+    const text = await answer.text();
+    if (answer.ok) place(text);
+    else find("large-said").textContent = text;
   } catch {
     find("large-said").textContent = say.lost;
   }

@@ -79,9 +79,10 @@ def test_eight_browsers_at_once_lose_nothing_and_memory_stays(served, capsys):  
     ranked = sorted(latencies)
     with capsys.disabled():
         print(
-            f"\n{len(graded)} photographs of {CLIENTS} browsers in {took:.1f} s, {len(graded) / took:.1f} a second; "
-            f"taken after {statistics.median(ranked):.3f} s (median), {ranked[len(ranked) * 95 // 100]:.3f} s "
-            f"(95 %), {ranked[-1]:.3f} s (longest); busy {sum(busy)} times; "
+            f"\n{len(graded)} photographs of {CLIENTS} browsers in {took:.1f} s, "
+            f"{len(graded) / took:.1f} a second; taken after {statistics.median(ranked):.3f} s (median), "
+            f"{ranked[len(ranked) * 95 // 100]:.3f} s (95 %), {ranked[-1]:.3f} s (longest); "
+            f"busy {sum(busy)} times; "
             + ", ".join(f"{name} {before[name]:.0f} to {after[name]:.0f} MiB" for name in before)
         )
     assert failed == [] and len(graded) == CLIENTS * share
