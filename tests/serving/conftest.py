@@ -16,6 +16,7 @@ import pytest
 
 from sabi.serving.access import guard
 from sabi.serving.desk import Desk
+from sabi.serving.reviews import prepare
 from sabi.serving.serve import LOOPBACK, listening, server_of
 from sabi.serving.web import Office, make_app
 from sabi.serving.worker import Worker
@@ -40,6 +41,7 @@ class Served:
 def served(folder, tmp_path_factory) -> Iterator[Served]:  # noqa: F811
     base = tmp_path_factory.mktemp("served")
     (base / "uploads").mkdir()
+    prepare(base / "reviews.db")
     worker = Worker(folder / "model", base / "embeddings.db", seconds=3)
     office = Office(folder / "model", Desk(worker, base / "kept"), base / "uploads", base / "reviews.db")
     with listened(office) as port:

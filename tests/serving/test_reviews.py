@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sabi.serving.reviews import Review, add, labels
+from sabi.runtime.errors import InputError
+from sabi.serving.reviews import Review, add, labels, prepare
 
 
 def review(path: str, grade: str, inspector: str = "a") -> Review:
@@ -15,11 +16,22 @@ def review(path: str, grade: str, inspector: str = "a") -> Review:
 
 def test_a_review_is_neither_changed_nor_deleted(tmp_path):
     file = tmp_path / "reviews.db"
+    prepare(file)
     add(file, review("a.jpg", "2"))
     for statement in ("update review set grade = '5'", "delete from review"):
         with sqlite3.connect(file) as db, pytest.raises(sqlite3.IntegrityError, match="add another"):
             db.execute(statement)
     assert labels(file, "a").grade.tolist() == ["2"]
+
+
+def test_a_file_that_is_another_is_told_and_kept(tmp_path):
+    file = tmp_path / "reviews.db"
+    file.write_text("notes of an inspector, longer than what SQLite takes for an empty file\n" * 20)
+    with pytest.raises(InputError, match=r"reviews.db: file is not a database; .* move it away$"):
+        prepare(file)
+    assert file.read_text().startswith("notes")
+    with pytest.raises(InputError, match=r"unable to open database file"):
+        prepare(tmp_path / "none/reviews.db")
 
 
 @settings(deadline=None, max_examples=10)
@@ -30,6 +42,7 @@ def test_a_review_is_neither_changed_nor_deleted(tmp_path):
 )
 def test_the_last_word_on_each_file_in_the_order_of_the_first(given, tmp_path_factory):
     file = tmp_path_factory.mktemp("reviews") / "reviews.db"
+    prepare(file)
     expected: dict[str, str] = {}
     for inspector, path, grade in given:
         add(file, review(path, grade, inspector))

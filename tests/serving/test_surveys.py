@@ -19,6 +19,13 @@ def test_the_one_that_was_not_looked_at_for_longest_leaves_unless_it_waits(monke
     assert kept.begun("four") is not None
 
 
+def test_a_browser_that_counts_from_an_earlier_survey_is_told_all():
+    survey = Surveys().begun("one")
+    entry = survey.entries["a"] = Entry("a", "a.jpg", "", False, 0, Outcome(reason="no photograph"))
+    survey.touch(entry)
+    assert survey.since(0) == survey.since(7) == [entry] and survey.since(1) == []
+
+
 def test_to_look_begins_none():
     kept = Surveys()
     kept.get("one").entries["a"] = Entry("a", "a.jpg", "", False, 0)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from sabi.grading.grader import Grader
+from sabi.photographs.label_table import read_rows
 from sabi.serving import web
 from tests.serving.conftest import Browser, listened, said
 
@@ -180,8 +181,12 @@ def test_a_page_has_room_for_as_many_as_a_workbook(browser, photograph, monkeypa
 
 def test_a_full_line_asks_to_come_again(browser, served, photograph, monkeypatch):
     monkeypatch.setattr(served.office, "limit", 0)
-    refused = browser.send(photograph, "a.jpg")
-    assert (refused.status, refused.headers["Retry-After"]) == (429, "2")
+    for content in (
+        photograph,
+        bytes(8_000_000),
+    ):  # read to its end, so that the answer arrives
+        refused = browser.send(content, "a.jpg")
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "2")
     monkeypatch.setattr(served.office, "limit", 1)
     assert browser.send(photograph, "a.jpg").status == 202 and len(browser.cards(1)) == 1
 
@@ -199,7 +204,7 @@ def test_a_browser_that_breaks_off_leaves_nothing(browser, served, photograph):
     assert served.office.waiting == 0 and list(served.office.uploads.iterdir()) == []
 
 
-def test_blind_grading_tells_nothing_before_the_inspector_has_graded(browser, served, photographs):
+def test_blind_grading_tells_nothing_before_the_inspector_has_graded(browser, served, photographs, tmp_path):
     first, second, third, _ = photographs.items()
     seen = browser.send(third[1], third[0])
     keys = [browser.send(content, name, hidden="true").text for name, content in (first, second)]
@@ -221,9 +226,32 @@ def test_blind_grading_tells_nothing_before_the_inspector_has_graded(browser, se
         [second[0], "poor", second[0][:-4]],
     ]
     assert rows(Browser(served.port).get("/labels.csv")) == [["file", "grade", "specimen"]]
+    table = tmp_path / "labels.csv"  # as the pipeline reads it
+    table.write_bytes(browser.get("/labels.csv").content)
+    assert [row["grade"] for row in read_rows(table, "grade")] == ["like new", "poor"]
     with sqlite3.connect(served.office.reviews) as db:
         noted = db.execute("select path, grade, blind from review order by id").fetchall()
     assert noted[-3:] == [(first[0], "like new", 1), (second[0], "3", 0), (second[0], "poor", 0)]
+
+
+def test_a_grade_that_cannot_be_kept_reveals_nothing(browser, served, photograph, tmp_path, capfd):
+    key = browser.send(photograph, "a.jpg", hidden="true").text
+    browser.cards(1)
+    kept, served.office.reviews = served.office.reviews, tmp_path / "none/reviews.db"
+    try:
+        refused = browser.ask("POST", f"/photographs/{key}/grade?name=3")
+    finally:
+        served.office.reviews = kept
+    assert refused.status == 507 and "could not be kept; try again" in refused.text
+    assert said(browser.cards(1)[0], "score") is None
+    err = capfd.readouterr().err
+    assert "reviews.db: unable to open" in err and "a.jpg" not in err
+
+
+def test_a_reason_is_in_the_browsers_language(browser):
+    browser.send(b"no photograph", "odd.jpg")
+    browser.headers["Accept-Language"] = "ja"
+    assert "画像ではないか、先頭が壊れています" in browser.cards(1)[0]
 
 
 @pytest.mark.parametrize("path", ["/photographs/none/grade?name=3", "/photographs/{key}/grade?name=6"])
@@ -357,7 +385,8 @@ def test_what_hangs_or_crashes_the_worker_ends_neither_the_server_nor_the_others
     browser.send(one, first)
     time.sleep(0.3)
     os.kill(served.worker.pid, signal.SIGKILL)
-    assert "ends the program that reads it" in browser.cards(1)[0]
+    browser.headers["Accept-Language"] = "ja"
+    assert "読み込むプログラムが異常終了します" in browser.cards(1)[0]
     assert browser.get("/healthz").status == 503
     assert list(served.office.uploads.iterdir()) == [] and served.office.waiting == 0
     log = "".join(capfd.readouterr())
