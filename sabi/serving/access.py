@@ -5,12 +5,10 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from itsdangerous import BadSignature, TimestampSigner
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 
 from sabi.words.texts import LANGUAGES, Language, texts
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import uvicorn
+from fastapi import FastAPI
 from platformdirs import user_cache_path, user_data_path
 
 from sabi.backbones.store import STORE
@@ -57,11 +58,11 @@ def serve(model: Path, host: str, port: int, keep: Path | None) -> None:
         worker.close()
 
 
-def server_of(app: object) -> uvicorn.Server:
+def server_of(app: FastAPI) -> uvicorn.Server:
     """A server that logs no request: addresses hold the names of photographs."""
     return uvicorn.Server(
         uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -97,8 +98,9 @@ def names_of(host: str) -> list[str]:
         return LOOPBACK
     if host not in ("0.0.0.0", "::"):
         return [*LOOPBACK, _bracketed(host)]
-    mine = socket.gethostname()
-    addresses = [one.address for ones in psutil.net_if_addrs().values() for one in ones if _is_address(one)]
+    mine, families = socket.gethostname(), (socket.AF_INET, socket.AF_INET6)
+    known = [one for ones in psutil.net_if_addrs().values() for one in ones if one.family in families]
+    addresses = [one.address for one in known]
     return [*LOOPBACK, mine, f"{mine}.local", socket.getfqdn(), *map(_bracketed, addresses)]
 
 
@@ -106,10 +108,6 @@ def link(host: str, port: int, token: str | None) -> str:
     """What to type into a browser."""
     name = socket.gethostname() if host in ("0.0.0.0", "::") else _bracketed(host)
     return f"http://{name}:{port}/" + (f"?token={token}" if token is not None else "")
-
-
-def _is_address(one: object) -> bool:
-    return one.family in (socket.AF_INET, socket.AF_INET6)  # type: ignore[attr-defined]
 
 
 def _bracketed(host: str) -> str:

@@ -1,9 +1,9 @@
 """Which language a browser wishes for."""
 
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
 
 from sabi.serving.access import language_of
 from sabi.words.texts import LANGUAGES
