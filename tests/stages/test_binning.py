@@ -84,7 +84,7 @@ class Noting:
     seen: ClassVar[list] = []
     score = staticmethod(lambda pixels: np.full(len(pixels), 3.45))
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Path | None) -> None:
         self.spec = SimpleNamespace(**read_json(folder / "model.json"))
 
     def __call__(self, pixels, measured=None):

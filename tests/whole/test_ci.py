@@ -84,7 +84,9 @@ def test_make_forwards_to_every_command_and_the_hook_to_one():
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     typed = re.findall(r"(?:\$\(SABI\)|sabi\.cli) ([a-z]+)", makefile + hooks)
     shown = [command.callback.__name__ for command in app.registered_commands if not command.hidden]
-    assert sorted(typed) == sorted(shown)
+    assert len(set(typed)) == len(typed)
+    assert set(shown) - set(typed) == {"diff", "export", "register"}  # they need words of the user's
+    assert set(typed) <= set(shown)
 
 
 def test_every_action_is_pinned_by_its_commit():
