@@ -94,8 +94,6 @@ def listening(host: str, port: int) -> socket.socket:
 
 def names_of(host: str) -> list[str]:
     """By which names browsers may call a server at `host`."""
-    if is_loopback(host):
-        return LOOPBACK
     if host not in ("0.0.0.0", "::"):
         return [*LOOPBACK, _bracketed(host)]
     mine, families = socket.gethostname(), (socket.AF_INET, socket.AF_INET6)
