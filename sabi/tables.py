@@ -23,11 +23,13 @@ MODEL = Path("data/model")  # all that grading needs
 # In git with the metrics, so that two commits can be compared photograph by photograph.
 PREDICTIONS = Path("metrics/predictions.csv")
 PREDICTION_COLUMNS = ["path", "sha256", "specimen", "actual", "predicted", "score"]
+SET_COLUMNS = ["low", "high", "look"]  # which tables of before have not
 AT_ONCE = 1024  # rows of an array
 # A table's grades are their names, its scores on the scale of those: people read it.
-GRADES = ("grade", "actual", "predicted", "before", "after")
+GRADES = ("grade", "actual", "predicted", "before", "after", "low", "high")
 SCORES = ("score", "soft_score")
-TEXT = ("path", "sha256", "specimen", "partition", "reason", "member", "settings", "baseline", *GRADES)
+KEYS = ("path", "sha256", "specimen", "partition", "nearest")
+TEXT = (*KEYS, "reason", "look", "member", "settings", "baseline", *GRADES)
 
 
 def read_table(file: str | Path | TextIO) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
 from sabi.grading.folder import check_graded, grade_folder, sort_into_folders
 from sabi.grading.grader import Grader
+from sabi.grading.held_out import doubts
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import thresholds_for, to_grades
 from sabi.photographs.features import FEATURES, in_millimetres
@@ -40,22 +41,21 @@ def main(params: Params) -> None:
     print(f"thresholds of the ensemble: {shown['ensemble']}")
     for who, table in tables.items():
         tables[who] = table.assign(grade=to_grades(table.score.to_numpy(), thresholds[who]))
-
     graded = tables.pop("ensemble")
     write_graded(pd.concat(t.assign(member=who) for who, t in tables.items()), rating, OUT / "members.csv")
-    features = read_table("data/augment/measured.csv").set_index("path").loc[graded.path, list(FEATURES)]
-    features.index = graded.index
+    features = graded[["path"]].merge(read_table("data/augment/measured.csv"), how="left")[list(FEATURES)]
     rule, reason = correction.learn(graded, features, manifest, thresholds["ensemble"], params)
-    learnt = {"on": rule is not None, "reason": reason, "rule": rule and correction.described(rule, rating)}
-    write_json(learnt, OUT / "correction.json")
+    write_json(correction.described(rule, reason, rating), OUT / "correction.json")
     print(f"correction: {f'off, {reason}' if reason else 'on'}")
     corrected = correction.corrected(graded, features, rule)
-    write_graded(corrected, rating, OUT / "grades.csv")
     write_graded(correction.changes(graded, corrected), rating, OUT / "corrections.csv")
-
     ensemble = Ensemble(**read_json("data/ensemble/ensemble.json"))
-    spec = ModelSpec.of(params, in_millimetres(manifest), ensemble, thresholds["ensemble"], rule)
-    save(MODEL, spec, TRAINED)
+    members = {member: tables[member] for member in ensemble.weights}
+    doubt, training, doubted = doubts(corrected, members, manifest, thresholds["ensemble"], params)
+    write_graded(doubted, rating, OUT / "grades.csv")
+
+    spec = ModelSpec.of(params, in_millimetres(manifest), ensemble, thresholds["ensemble"], rule, doubt)
+    save(MODEL, spec, TRAINED, training)
     fix_threads(1)  # for each of the batches that are embedded at once
     unlabelled, rejected = grade_folder(Grader.load(MODEL), UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")

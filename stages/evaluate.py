@@ -4,14 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sabi.evaluation import projection
-from sabi.evaluation.metrics import intervals, measure, score_errors
+from sabi.evaluation import projection, sets
+from sabi.evaluation.metrics import counts, intervals, measure, score_errors
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import (
     MANIFEST,
     PREDICTION_COLUMNS,
     PREDICTIONS,
+    SET_COLUMNS,
     TRAINED,
     read_graded,
     write_graded,
@@ -36,18 +37,15 @@ def main(params: Params) -> None:
         validation[who] = score_errors(known[known.partition == "validation"])
         test = known[known.partition == "test"]
         truth, grades, scores = (test[name].to_numpy() for name in ("grade_true", "grade", "score"))
+        specimens, bootstrap = test.specimen.to_numpy(), params.evaluate.bootstrap
         metrics[who] = measure(truth, grades, scores, rating)
-        bounds[who] = intervals(
-            truth,
-            grades,
-            scores,
-            test.specimen.to_numpy(),
-            rating,
-            params.evaluate.bootstrap,
-        )
+        bounds[who] = intervals(truth, grades, scores, specimens, rating, bootstrap)
         if who == "ensemble":
-            predictions = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
-            write_graded(predictions[PREDICTION_COLUMNS], rating, PREDICTIONS)
+            judged = test.rename(columns={"grade_true": "actual", "grade": "predicted"})
+            metrics[who] |= sets.measure(judged, rating)
+            metrics[who]["counts"] = counts(truth, grades, specimens, rating)
+            bounds[who] |= sets.intervals(judged, rating, bootstrap)
+            write_graded(judged[PREDICTION_COLUMNS + SET_COLUMNS], rating, PREDICTIONS)
     write_json(metrics.pop("ensemble"), METRICS / "ensemble.json")
     write_json(metrics, METRICS / "members.json")
     write_json(validation, METRICS / "validation.json")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sabi.evaluation import sets
 from sabi.evaluation.metrics import METRICS, interval, resampled, weighted
 from sabi.grades import Grades
+from sabi.tables import SET_COLUMNS
 
 # A percentile interval of few specimens is too narrow. Simulated without any real difference, it leaves
 # out zero in 16 of 100 cases with 6 specimens, in 10 with 10, in 8 with 20, in 6 with 33.
@@ -44,8 +46,9 @@ def differences(
 ) -> dict[str, Difference]:
     """The difference, new less base, of every metric, from predictions of the same photographs.
 
-    The tables (columns specimen, actual, predicted, score) are as `common`
-    gives them, not empty. The interval is from a paired cluster bootstrap:
+    The tables (columns specimen, actual, predicted, score, and low, high, look for
+    the metrics of sets, which are left out without) are as `common` gives them, not
+    empty. The interval is from a paired cluster bootstrap:
     each resample draws whole specimens, and both results are measured on it
     (Davison and Hinkley, 1997, sections 3.8 and 4.4).
     """
@@ -56,8 +59,13 @@ def differences(
         weighted(times, table.actual.to_numpy(), table.predicted.to_numpy(), table.score.to_numpy(), rating)
         for table in (base, new)
     ]
+    names: tuple[str, ...] = METRICS
+    if all(set(SET_COLUMNS) <= set(table) for table in (base, new)):
+        names += sets.METRICS
+        for values, table in zip(measured, (base, new), strict=True):
+            values |= sets.weighted(times, table, rating)
     result = {}
-    for name in METRICS:
+    for name in names:
         before, after = (values[name] for values in measured)
         rise = after - before
         point = [None if np.isnan(value[0]) else round(float(value[0]), 6) for value in (before, after, rise)]

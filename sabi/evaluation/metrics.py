@@ -38,7 +38,7 @@ def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: G
     photographs) is None.
     """
     every = weighted(np.ones((1, len(truth))), truth, grades, scores, rating)
-    values = {name: _plain(value[0]) for name, value in every.items()}
+    values = {name: plain(value[0]) for name, value in every.items()}
     recall = {name: values.pop(f"recall.{name}") for name in rating.names}
     return {"photographs": len(truth), **values, "recall": recall}
 
@@ -55,10 +55,57 @@ def intervals(
 
     Whole specimens are drawn with replacement (cluster bootstrap; Davison and
     Hinkley, 1997, section 3.8), because photographs of one piece of steel are
-    not independent. Resamples in which a metric does not exist are left out.
+    not independent. Resamples in which a metric does not exist are left out. For shares
+    of which all resamples agree, see `bounds`.
     """
     times = resampled(specimens, bootstrap.resamples, bootstrap.seed)
-    return {name: interval(value) for name, value in weighted(times, truth, grades, scores, rating).items()}
+    everywhere, bad = np.ones(len(truth), bool), truth < rating.worst_sound
+    counted = {"accuracy": everywhere, "within_one": everywhere, "sensitivity": bad, "specificity": ~bad}
+    counted |= {f"recall.{name}": truth == n for n, name in enumerate(rating.names, start=1)}
+    return bounds(weighted(times, truth, grades, scores, rating), counted, specimens)
+
+
+def bounds(
+    values: dict[str, np.ndarray], counted: dict[str, np.ndarray], specimens: np.ndarray
+) -> dict[str, list[float | None]]:
+    """The intervals of a bootstrap's `values` (b,) by name.
+
+    `counted` says of the shares among them which photographs (n,) bool they count. Where all
+    resamples agree, as they do on none and on all, a bootstrap would be sure of what a few
+    specimens show: there the interval is Clopper and Pearson's, over the specimens counted.
+    """
+    found = {name: interval(value) for name, value in values.items()}
+    for name, mask in counted.items():
+        low, high = found[name]
+        if low is not None and low == high:
+            found[name] = clopper_pearson(low, len(set(specimens[mask])))
+    return found
+
+
+def clopper_pearson(share: float, count: int) -> list[float | None]:
+    """95 % interval `[low, high]` of a `share` of `count` (Clopper and Pearson, Biometrika 26, 1934)."""
+    from scipy.stats import beta
+
+    there = share * count
+    low = beta.ppf(0.025, there, count - there + 1) if share > 0 else 0.0
+    high = beta.ppf(0.975, there + 1, count - there) if share < 1 else 1.0
+    return [plain(low), plain(high)]
+
+
+def counts(truth: np.ndarray, grades: np.ndarray, specimens: np.ndarray, rating: Grades) -> dict[str, int]:
+    """Numbers behind sensitivity and specificity: photographs, those found or kept, and specimens.
+
+    "bad" is worse than the worst sound grade.
+    """
+    bad, called_bad = truth < rating.worst_sound, grades < rating.worst_sound
+    return {
+        "bad": int(bad.sum()),
+        "bad_found": int((bad & called_bad).sum()),
+        "bad_specimens": len(set(specimens[bad])),
+        "sound": int((~bad).sum()),
+        "sound_kept": int((~bad & ~called_bad).sum()),
+        "sound_specimens": len(set(specimens[~bad])),
+    }
 
 
 def resampled(specimens: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -74,8 +121,8 @@ def resampled(specimens: np.ndarray, resamples: int, seed: int) -> np.ndarray:
 def interval(values: np.ndarray) -> list[float | None]:
     """95 % percentile interval `[low, high]` of a bootstrap's values (b,), NaN left out."""
     there = values[~np.isnan(values)]
-    bounds = np.percentile(there, [2.5, 97.5]) if len(there) else [np.nan, np.nan]
-    return [_plain(bound) for bound in bounds]
+    ends = np.percentile(there, [2.5, 97.5]) if len(there) else [np.nan, np.nan]
+    return [plain(bound) for bound in ends]
 
 
 def confusion(weights: np.ndarray, truth: np.ndarray, grades: np.ndarray, count: int) -> np.ndarray:
@@ -113,7 +160,7 @@ def weighted(
         }
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
     """A number for JSON, to six decimals; None for NaN."""
     return None if np.isnan(value) else round(float(value), 6)
 

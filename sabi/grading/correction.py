@@ -167,10 +167,16 @@ def learn(
     return (learnt, None) if isinstance(learnt, Rule) else (None, learnt)
 
 
-def described(rule: Rule, rating: Grades) -> dict[str, Any]:
-    """The rule for reading: its grade by name, its threshold on the scale of the names, what is weighed."""
+def described(rule: Rule | None, reason: str | None, rating: Grades) -> dict[str, Any]:
+    """Whether there is a rule, the reason if not, and the rule for reading.
+
+    Its grade by name, its threshold on the scale of the names, what is weighed.
+    """
+    if rule is None:
+        return {"on": False, "reason": reason, "rule": None}
     named = {"above": rating.names[rule.above - 1], "threshold": float(rating.shown([rule.threshold])[0])}
-    return asdict(rule) | named | {"columns": ["distance", *FEATURES]}
+    shown = asdict(rule) | named | {"columns": ["distance", *FEATURES]}
+    return {"on": True, "reason": reason, "rule": shown}
 
 
 def corrected(graded: pd.DataFrame, features: pd.DataFrame, rule: Rule | None) -> pd.DataFrame:

@@ -13,9 +13,11 @@ from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
 from sabi.runtime.errors import InputError
 
+COLUMNS = ["path", "score", "grade", "low", "high", "look", "nearest"]
+
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Path, score and grade of the photographs below `folder`; path and reason of the files that are none.
+    """`COLUMNS` of the photographs below `folder`; path and reason of the files that are none.
 
     A grade is its name, a score on the scale of the names. Scales are those of the
     folder's table of labels, if it has one, and rows of it that name no file have a
@@ -26,11 +28,15 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
     found = [path for path in there if path not in label_table.FILES]
     photographs, known = [folder / path for path in found], [scales.get(path) for path in found]
     rows = dict(zip(found, grader.grade(photographs, known, f"grade {folder.name}"), strict=True))
-    graded = [(path, row.score, row.name) for path, row in rows.items() if row.reason is None]
+    graded = [
+        (path, row.score, row.name, row.low, row.high, row.look, row.nearest)
+        for path, row in rows.items()
+        if row.reason is None
+    ]
     reasons = {path: row.reason for path, row in rows.items() if row.reason is not None} | unmatched
     rejected = [(printable(path), reason) for path, reason in sorted(reasons.items())]
     return (
-        pd.DataFrame(graded, columns=["path", "score", "grade"]),
+        pd.DataFrame(graded, columns=COLUMNS),
         pd.DataFrame(rejected, columns=["path", "reason"]),
     )
 

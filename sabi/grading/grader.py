@@ -9,10 +9,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from sabi.grading import correction
+from sabi.grading.doubt import Seen, told
 from sabi.grading.ensembling import combine
-from sabi.grading.model import ModelSpec, check
+from sabi.grading.model import TRAINING, ModelSpec, check
+from sabi.grading.novelty import Neighbours
 from sabi.grading.thresholds import to_grades
 from sabi.models.member import Scorer
+from sabi.photographs import quality
 from sabi.photographs.decoding import check_size, decode, prepared
 from sabi.photographs.features import FEATURES, measure
 from sabi.photographs.files import Unusable, check_name
@@ -31,15 +34,25 @@ class Row:
     score: float | None  # on the scale of the grades' names, else 1, the worst, to their number
     position: int | None  # the grade's, from 1, the worst
     name: str | None  # the grade's
+    low: str | None  # the worst grade that it may be, its name
+    high: str | None  # the best
+    look: str | None  # `sabi.grading.doubt.REASONS` to look at it, apart by spaces
+    nearest: str | None  # the training photograph that looks most like it
     reason: str | None  # why the photograph cannot be used
+
+    @classmethod
+    def rejected(cls, reason: str) -> "Row":
+        """Of a photograph that cannot be used."""
+        return cls(None, None, None, None, None, None, None, reason)
 
 
 class Grader:
     """Grades photographs as the model in a folder was trained to, whatever `params.yaml` says today."""
 
-    def __init__(self, spec: ModelSpec, scorers: list[Scorer]) -> None:
+    def __init__(self, spec: ModelSpec, scorers: list[Scorer], training: Neighbours) -> None:
         self.spec = spec
         self._scorers = scorers
+        self._training = training
         self._measures = spec.correction is not None or any(scorer.spec.measured for scorer in scorers)
 
     @classmethod
@@ -51,7 +64,8 @@ class Grader:
         """
         check(folder)
         spec = ModelSpec.read(folder)
-        return cls(spec, [Scorer(folder / member, store) for member in spec.weights])
+        scorers = [Scorer(folder / member, store) for member in spec.weights]
+        return cls(spec, scorers, Neighbours.load(folder / TRAINING))
 
     def export(self, folder: Path) -> None:
         """Write each network's forward pass into its place in a copy of the model's folder."""
@@ -77,8 +91,7 @@ class Grader:
                 some = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
                 graded = iter(self._graded([seen for seen in some if not isinstance(seen, Unusable)]))
                 rows += [
-                    Row(None, None, None, str(seen)) if isinstance(seen, Unusable) else next(graded)
-                    for seen in some
+                    Row.rejected(str(seen)) if isinstance(seen, Unusable) else next(graded) for seen in some
                 ]
                 bar.update(len(some))
         return rows
@@ -109,14 +122,32 @@ class Grader:
             return []
         pixels, features = (np.array(column) for column in zip(*seen, strict=True))
         measured = features if self._measures else None
-        each = np.stack([score(pixels, measured) for score in self._scorers])
-        scores = combine(each, self.spec.method, list(self.spec.weights.values()))
-        grades = to_grades(scores, self.spec.thresholds)
-        if self.spec.correction is not None:
-            grades = correction.apply(self.spec.correction, scores, grades, features)
+        spec, names = self.spec, self.spec.grades
+        given = [scorer.features(pixels, measured) for scorer in self._scorers]
+        each = np.stack([scorer.score(rows) for scorer, rows in zip(self._scorers, given, strict=True)])
+        scores = combine(each, spec.method, list(spec.weights.values()))
+        grades = to_grades(scores, spec.thresholds)
+        if spec.correction is not None:
+            grades = correction.apply(spec.correction, scores, grades, features)
+        alike = [scorer.standardised(rows) for scorer, rows in zip(self._scorers, given, strict=True)]
+        distances, nearest = self._training.nearest(np.hstack(alike))
+        faults = [quality.fault(photograph, spec.doubt.sharpness) for photograph in pixels]
+        known = Seen(scores, each, distances, nearest, faults)
+        doubted = told(spec.doubt, known, grades, spec.thresholds, spec.rating)
         return [
-            Row(float(score), int(grade), self.spec.grades[grade - 1], None)
-            for score, grade in zip(self.spec.rating.shown(scores), grades, strict=True)
+            Row(
+                score=float(score),
+                position=int(grade),
+                name=names[grade - 1],
+                low=names[doubt.low - 1],
+                high=names[doubt.high - 1],
+                look=doubt.look,
+                nearest=doubt.nearest,
+                reason=None,
+            )
+            for score, grade, doubt in zip(
+                spec.rating.shown(scores), grades, doubted.itertuples(), strict=True
+            )
         ]
 
 

@@ -1,6 +1,7 @@
 """All that grading needs, in one folder: `data/model`, which the stage `binning` writes.
 
 model.json          what `ModelSpec` says
+training.npz        the training photographs' features, which tell an unlike photograph
 <network>/          a folder for each member of the ensemble, as `sabi/models/member.py` reads it
 SHA256SUMS          the checksum of each of these files; `sha256sum -c SHA256SUMS` checks them, too
 """
@@ -11,7 +12,9 @@ from pathlib import Path
 
 from sabi.grades import Grades
 from sabi.grading.correction import Rule
+from sabi.grading.doubt import Doubt
 from sabi.grading.ensembling import Ensemble
+from sabi.grading.novelty import Neighbours
 from sabi.models.member import BACKBONE, HEAD
 from sabi.models.member import SPEC as MEMBER
 from sabi.runtime.errors import InputError
@@ -23,6 +26,7 @@ from sabi.settings.section import Section
 from sabi.tables import read_spec, write_spec
 
 SPEC = "model.json"
+TRAINING = "training.npz"
 SUMS = "SHA256SUMS"
 
 
@@ -41,6 +45,7 @@ class ModelSpec(Section):
     weights: dict[str, float]  # of the members, by network
     thresholds: list[float]
     correction: Rule | None
+    doubt: Doubt
     specimen: str  # pattern of names: its group is the piece of steel
     bridge: str | None  # the same of bridges
 
@@ -57,6 +62,7 @@ class ModelSpec(Section):
         ensemble: Ensemble,
         thresholds: list[float],
         rule: Rule | None,
+        doubt: Doubt,
     ) -> "ModelSpec":
         """The model that these parameters have come to."""
         return cls(
@@ -72,6 +78,7 @@ class ModelSpec(Section):
             weights=ensemble.weights,
             thresholds=thresholds,
             correction=rule,
+            doubt=doubt,
             specimen=params.split.specimen,
             bridge=params.report.bridge,
         )
@@ -82,7 +89,7 @@ class ModelSpec(Section):
         return read_spec(cls, folder / SPEC, "not a model of sabi's; `dvc repro` makes data/model")
 
 
-def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
+def save(folder: Path, spec: ModelSpec, networks: Path, training: Neighbours) -> None:
     """Write a model whose members are folders of `networks`; what was in `folder` is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
     for member in spec.weights:
@@ -92,6 +99,7 @@ def save(folder: Path, spec: ModelSpec, networks: Path) -> None:
         if (networks / member / BACKBONE).exists():  # only of a backbone that was trained
             shutil.copyfile(networks / member / BACKBONE, folder / member / BACKBONE)
     write_spec(spec, folder / SPEC)
+    training.save(folder / TRAINING)
     write_sums(folder)
 
 
@@ -109,7 +117,7 @@ def identity(folder: Path) -> str:
 def check(folder: Path) -> None:
     """Raise `InputError` unless every file of a model is, byte for byte, the one that `save` wrote."""
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / SUMS).read_bytes().decode().split("\n")  # `splitlines` takes more for an end
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{folder / SUMS}: no list of a model's checksums; {way_out(folder)}") from None
     named = dict(line.split("  ", 1)[::-1] for line in lines if re.fullmatch("[0-9a-f]{64}  .+", line))

@@ -68,6 +68,10 @@ class Head:
         """The number of weights."""
         return sum(weight.size for weight in self.weights.values())
 
+    def standardised(self, embeddings: np.ndarray) -> np.ndarray:
+        """What the layers after the first see of embeddings (n, features): as many float32."""
+        return _standardised(self.weights, embeddings).astype(np.float32)
+
     def predict(self, embeddings: np.ndarray) -> np.ndarray:
         """Scores (n,) float64, 1 to the number of grades, of embeddings (n, features) float32.
 
@@ -157,14 +161,18 @@ def _sigmoid(logits: Any, ops: Any) -> Any:
     return 0.5 + 0.5 * ops.tanh(0.5 * logits)  # nothing overflows
 
 
+def _standardised(weights: Weights, rows: np.ndarray) -> np.ndarray:
+    deviation = np.maximum(np.sqrt(weights["standardise.variance"]), EPSILON["standardise"])
+    return (rows - weights["standardise.mean"]) / deviation
+
+
 def _outputs(weights: Weights, rows: np.ndarray, spec: HeadSpec) -> np.ndarray:
     """What the Keras head of `build` gives for `rows` when it is not being trained."""
 
     def dense(layer: str, inputs: np.ndarray) -> np.ndarray:
         return inputs @ weights[f"{layer}.kernel"] + weights.get(f"{layer}.bias", 0.0)
 
-    deviation = np.maximum(np.sqrt(weights["standardise.variance"]), EPSILON["standardise"])
-    rows = (rows - weights["standardise.mean"]) / deviation
+    rows = _standardised(weights, rows)
     for depth in range(1, 1 + len(spec.units)):
         rows = np.maximum(dense(f"hidden_{depth}", rows), 0)
         if depth == 1:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 SPEC, HEAD, BACKBONE = "model.json", "head.npz", "backbone.weights.h5"
+EMBEDDINGS = "embeddings.npy"
 
 
 class MemberSpec(Section):
@@ -53,6 +54,11 @@ def save(folder: Path, spec: MemberSpec, head: Head, network: "keras.Model | Non
     head.save(folder / HEAD)
     if network is not None:
         network.save_weights(folder / BACKBONE)
+
+
+def standardised(folder: Path, rows: np.ndarray) -> np.ndarray:
+    """What the head in the folder of a member sees of `rows` (n, features) of its embeddings, float32."""
+    return Head.load(MemberSpec.read(folder).head, folder / HEAD).standardised(rows)
 
 
 class Scorer:
@@ -83,8 +89,8 @@ class Scorer:
         """Write into a member's folder what is needed to score without building its network."""
         self._embed.export(folder)
 
-    def __call__(self, pixels: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
-        """Scores (n,) float64 of (n, size, size, 3) uint8.
+    def features(self, pixels: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+        """What the head is given (n, features) float32, of photographs (n, size, size, 3) uint8.
 
         `measured` are the features (n, f) measured in the photographs, needed if `spec.measured`.
         """
@@ -93,4 +99,12 @@ class Scorer:
             if measured is None:
                 raise ValueError("this network was trained with measured features and needs them")
             features = np.hstack([features, measured.astype(np.float32)])
+        return features
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """Scores (n,) float64 of what `features` gave."""
         return self._head.predict(features)
+
+    def standardised(self, features: np.ndarray) -> np.ndarray:
+        """What `features` gave (n, features), standardised, float32."""
+        return self._head.standardised(features)

@@ -7,6 +7,7 @@ belongs to the commit, and that the metrics are those of the predictions.
 import math
 from typing import Any
 
+from sabi.evaluation import sets
 from sabi.evaluation.differences import FEWEST, Difference, common, differences, verdict
 from sabi.evaluation.metrics import measure
 from sabi.review.lock import out_of_step
@@ -16,6 +17,7 @@ from sabi.runtime.repository import git
 from sabi.settings.gate import Rule
 from sabi.settings.loading import load
 from sabi.settings.params import Params
+from sabi.tables import SET_COLUMNS
 
 PASSES, FAILS, UNJUDGED = 0, 1, 2
 OUTCOMES = {PASSES: "kept", FAILS: "**broken**", UNJUDGED: "**cannot be judged**"}
@@ -73,6 +75,8 @@ def checked(commit: str, name: str) -> Result:
         twice = table.path[table.sha256.duplicated()].iloc[0]
         raise InputError(f"{name}: {PREDICTIONS} has the photograph {twice} twice; run `dvc repro` there")
     again = measure(*truth_grades_scores(table), result.grades)
+    if set(SET_COLUMNS) <= set(table):
+        again |= sets.measure(table, result.grades)
     for metric, value in again.items():
         if not _same(value, result.metrics.get(metric)):
             raise InputError(
@@ -119,7 +123,10 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
 
     found = differences(before, after, new.grades, **settings.evaluate.bootstrap.model_dump())
     rows, outcomes = [HEADER, ["---"] * len(HEADER)], {}
-    for name, rule in settings.gate.rules:
+    if "coverage" not in found:
+        notes.append(f"{base} has no sets of grades: coverage, set_size and look are not judged.")
+    judged = [(name, rule) for name, rule in settings.gate.rules if name in found]
+    for name, rule in judged:
         meaning = verdict(found[name], rule.better, len(after), after.specimen.nunique())
         cells = [name, _number(found[name].base), _number(found[name].new), _span(found[name]), meaning]
         if rule.tolerated is None:
@@ -128,7 +135,7 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
             outcomes[name] = outcome(found[name], rule, meaning)
             rows.append([*cells, in_words(rule), OUTCOMES[outcomes[name]]])
     specimens = after.specimen.nunique()
-    if specimens < FEWEST and any(rule.significant for name, rule in settings.gate.rules if name in outcomes):
+    if specimens < FEWEST and any(rule.significant for name, rule in judged if name in outcomes):
         unjudged.append(
             f"{specimens} test specimens are too few to tell a drop from chance, {FEWEST} are needed"
         )

@@ -1,10 +1,10 @@
-"""Section `evaluate`: how sure the metrics are, and the maps of the embeddings."""
+"""Section `evaluate`: how sure the grades and the metrics are, and the maps of the embeddings."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from sabi.settings.section import Section, Seed
+from sabi.settings.section import Fraction, Section, Seed
 
 
 class Bootstrap(Section):
@@ -18,5 +18,7 @@ class Projection(Section):
 
 
 class Evaluate(Section):
+    confidence: Annotated[Fraction, Field(ge=0.5, le=0.99)]
+    false_alarms: Annotated[Fraction, Field(ge=0.01, le=0.5)]
     bootstrap: Bootstrap
     projection: Projection

@@ -22,6 +22,9 @@ class Rules(Section):
     macro_f1: Rule
     sensitivity: Rule
     specificity: Rule
+    coverage: Rule
+    set_size: Rule
+    look: Rule
 
 
 class Gate(Section):

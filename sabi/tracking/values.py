@@ -4,6 +4,8 @@ from typing import Any
 
 from sabi.evaluation.metrics import HEADLINE
 
+BY_GRADE = ("recall", "coverage_by_grade")
+
 
 def comparable(metrics: dict[str, Any], intervals: dict[str, Any], parameters: list[int]) -> dict[str, Any]:
     """`metrics` as MLflow's table is to show them, with the ensemble's 95 % bounds and number of weights."""
@@ -16,11 +18,12 @@ def comparable(metrics: dict[str, Any], intervals: dict[str, Any], parameters: l
 
 
 def by_plain_name(metrics: dict[str, Any]) -> dict[str, Any]:
-    """`metrics` with recall by the grades' names if all are whole numbers, else by their positions from 1.
+    """`metrics` with those by grade under the grades' names if all are whole numbers, else their positions.
 
     MLflow takes only few characters.
     """
     names = list(metrics["recall"])
     if not all(name.isascii() and name.isdigit() for name in names):
         names = [str(position) for position, _ in enumerate(names, start=1)]
-    return metrics | {"recall": dict(zip(names, metrics["recall"].values(), strict=True))}
+    by_grade = [kind for kind in BY_GRADE if kind in metrics]
+    return metrics | {kind: dict(zip(names, metrics[kind].values(), strict=True)) for kind in by_grade}

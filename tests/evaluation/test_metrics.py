@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, mean_absolute_error, recall_score
 
-from sabi.evaluation.metrics import confusion, intervals, measure
+from sabi.evaluation.metrics import confusion, interval, intervals, measure, resampled, weighted
 from sabi.grades import Grades
 from sabi.settings.evaluate import Bootstrap
 
@@ -169,14 +169,14 @@ def test_a_resample_is_its_specimens_photographs_literally_repeated():
     seen = []
     for seed in range(60):
         # The 2.5th and 97.5th percentiles of a single resample are its value.
-        bounds = intervals(
-            truth, grades, scores, specimens, FIVE, Bootstrap.model_construct(resamples=1, seed=seed)
-        )
+        times = resampled(specimens, 1, seed)
+        values = weighted(times, truth, grades, scores, FIVE)
+        bounds = {name: interval(value) for name, value in values.items()}
         matching = [
             number
-            for number, values in enumerate(possible)
+            for number, flatly in enumerate(possible)
             if bounds
-            == {name: pytest.approx([value] * 2, abs=SIX_DECIMALS) for name, value in values.items()}
+            == {name: pytest.approx([value] * 2, abs=SIX_DECIMALS) for name, value in flatly.items()}
         ]
         assert matching, f"seed {seed}: no draw of three specimens gives {bounds}"
         seen += matching

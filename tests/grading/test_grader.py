@@ -13,8 +13,10 @@ from sabi.backbones.calibration import calibration_batch
 from sabi.backbones.embedder import Embedder
 from sabi.backbones.spec import BackboneSpec
 from sabi.grading import model
+from sabi.grading.doubt import Doubt
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec
+from sabi.grading.novelty import Neighbours
 from sabi.models.head import Head, HeadSpec
 from sabi.models.member import MemberSpec, save
 from sabi.photographs.drawings import draw_ungraded
@@ -23,7 +25,14 @@ from sabi.settings.loading import load
 from tests.conftest import ROOT, shell
 
 pytestmark = pytest.mark.slow
-HELD = ("model.json", "cnn1/model.json", "cnn1/head.npz", "cnn1/backbone.weights.h5", "SHA256SUMS")
+HELD = (
+    "model.json",
+    "training.npz",
+    "cnn1/model.json",
+    "cnn1/head.npz",
+    "cnn1/backbone.weights.h5",
+    "SHA256SUMS",
+)
 NAMES = ["rotten", "poor", "3", "fair", "like new"]
 
 
@@ -58,10 +67,12 @@ def folder(tmp_path_factory) -> Path:
         weights={"cnn1": 1.0},
         thresholds=[1.5, 2.5, 3.5, 4.5],
         correction=None,
+        doubt=Doubt(confidence=0.9, limits=[0.6, 0.7, None, 0.6, 0.6], unlike=1e3, sharpness=0.0),
         specimen="(drawing[0-9]+)",
         bridge=None,
     )
-    model.save(base / "model", whole, base / "networks")
+    training = Neighbours(["1_a.jpg", "5_b.jpg"], Head(head, weights).standardised(seen[:2]))
+    model.save(base / "model", whole, base / "networks", training)
     shutil.rmtree(base / "networks")  # the folder alone suffices
     draw_ungraded(base / "photographs", count=4)
     return base
@@ -84,6 +95,11 @@ def test_a_path_bytes_and_pixels_are_one_photograph(folder, grader):
         assert row.reason is None and 1 <= row.score <= 5
         assert row.position == 1 + sum(row.score >= threshold for threshold in grader.spec.thresholds)
         assert row.name == NAMES[row.position - 1]
+        low, high = NAMES.index(row.low) + 1, NAMES.index(row.high) + 1
+        # Of "3" too few specimens were known: it may always be the grade.
+        assert low <= min(row.position, 3) and high >= max(row.position, 3)
+        assert row.nearest in ("1_a.jpg", "5_b.jpg")
+        assert ("border" in row.look.split()) == (low < 3)
     assert grader.grade([path.read_bytes() for path in paths]) == rows
     assert grader.grade([np.asarray(Image.open(path)) for path in paths]) == rows
 
@@ -119,12 +135,12 @@ def test_size_scale_and_limits_are_the_models_whatever_params_says(folder, grade
     path = files(folder)[0]
     assert Grader.load(folder / "model").grade([path]) == grader.grade([path])
     scaled = grader.spec.model_copy(update={"target_mm_per_pixel": 2.0, "mm_per_pixel": 0.3})
-    cut = Grader(scaled, grader._scorers)
+    cut = Grader(scaled, grader._scorers, grader._training)
     own, other = cut.grade([path, path], [None, 0.4])
     assert own.score != other.score != grader.grade([path])[0].score
     too_small = cut.grade([path], [0.1])[0]
     assert "mm are needed" in too_small.reason
-    unknown = Grader(scaled.model_copy(update={"mm_per_pixel": None}), grader._scorers)
+    unknown = Grader(scaled.model_copy(update={"mm_per_pixel": None}), grader._scorers, grader._training)
     assert "scale is unknown" in unknown.grade([path])[0].reason
 
 
@@ -184,6 +200,7 @@ def test_the_folder_holds_nothing_else(folder):
     held = {path.relative_to(folder / "model").as_posix() for path in (folder / "model").rglob("*")}
     assert held == {
         "model.json",
+        "training.npz",
         "SHA256SUMS",
         "cnn1",
         *(f"cnn1/{n}" for n in ("model.json", "head.npz", "backbone.weights.h5")),

@@ -326,7 +326,7 @@ def test_rules_that_a_change_loosens_for_itself_are_named(repository, capsys):
 
 def test_a_base_without_rules_is_no_reason_to_be_silent_about_them(recorded):
     (first, *others) = gate_rules.rule_changes({"evaluate": PARAMS["evaluate"]}, PARAMS)
-    assert first.startswith("gate.test_photographs is same, was None") and len(others) == 8
+    assert first.startswith("gate.test_photographs is same, was None") and len(others) == 11
 
 
 def test_rules_that_judge_nothing_are_not_taken_for_kept(repository, capsys):

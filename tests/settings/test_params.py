@@ -13,6 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sabi.evaluation import sets
 from sabi.evaluation.metrics import METRICS
 from sabi.networks import NETWORKS, STANDARD, Own
 from sabi.runtime.errors import InputError
@@ -169,7 +170,7 @@ def test_a_fold_is_one_of_the_folds_and_takes_the_place_of_the_test_share():
 
 
 def test_the_gate_has_a_rule_for_every_metric():
-    assert set(RAW["gate"]["rules"]) == set(METRICS)
+    assert set(RAW["gate"]["rules"]) == {*METRICS, *sets.METRICS}
 
 
 @pytest.mark.parametrize("name", [*LEAVES, *SECTIONS])
@@ -202,6 +203,8 @@ FIVE = ["a", "b", "3", "c", "d"]  # with the shipped labels.sound
 BOUNDS = {  # name: allowed at the bound, not allowed beyond
     **dict.fromkeys(SEEDS, ([0, 2**32 - 1], [-1, 2**32])),
     **dict.fromkeys(PROBABILITIES, ([0, 1], [-0.1, 1.1])),
+    "evaluate.confidence": ([0.5, 0.99], [0.49, 0.991, 1]),
+    "evaluate.false_alarms": ([0.01, 0.5], [0, 0.009, 0.51]),
     "labels.grades": (
         [FIVE, ["良", "1 or 2", "3", "<b>", "x_y"]],
         [

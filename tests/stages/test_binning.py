@@ -12,7 +12,8 @@ from PIL import Image
 from sklearn.metrics import cohen_kappa_score
 
 from sabi.grades import Grades
-from sabi.grading import grader
+from sabi.grading import grader, held_out
+from sabi.grading.folder import COLUMNS
 from sabi.grading.thresholds import to_grades
 from sabi.photographs.drawings import draw_ungraded
 from sabi.photographs.features import FEATURES
@@ -52,7 +53,10 @@ CORRECTED = {"binning__correction__method": "measured", "binning__correction__ab
 def write_inputs(
     mm_per_pixel: float | None, learnt_from_measured: bool = False, rating: Grades = RATING
 ) -> pd.DataFrame:
-    """What the stage reads, of 300 photographs whose scores blur 3 and 4, whose grains do not."""
+    """What the stage reads, of 300 photographs whose scores blur 3 and 4, whose grains do not.
+
+    The members see nothing of a photograph but its score.
+    """
     random = np.random.default_rng(8)
     grade = random.integers(1, 6, 300)
     blurred = np.where((grade == 3) | (grade == 4), 3.5, grade)
@@ -71,6 +75,9 @@ def write_inputs(
         write_table(scored, f"data/networks/{member}/predictions.csv")
         write_json({"measured": learnt_from_measured}, f"data/networks/{member}/model.json")
         Path(f"data/networks/{member}/head.npz").write_bytes(b"weights")
+        np.save(f"data/networks/{member}/embeddings.npy", table[["score"]].to_numpy(np.float32))
+    for part in ("validation", "test"):
+        np.save(f"data/augment/{part}.npy", random.integers(0, 256, (1, 100, 8, 8, 3), np.uint8))
     weights = {"efficientnet": 0.5, "mobilenet": 0.5}
     write_json({"method": "mean", "weights": weights}, "data/ensemble/ensemble.json")
     write_json({"drawings": 0}, "data/split/summary.json")
@@ -82,14 +89,20 @@ class Noting:
     """Stands for a trained network: scores 3.45, or what `score` gives, and notes what it sees."""
 
     seen: ClassVar[list] = []
-    score = staticmethod(lambda pixels: np.full(len(pixels), 3.45))
+    scores = staticmethod(lambda pixels: np.full(len(pixels), 3.45))
 
     def __init__(self, folder: Path, store: Path | None) -> None:
         self.spec = SimpleNamespace(**read_json(folder / "model.json"))
 
-    def __call__(self, pixels, measured=None):
+    def features(self, pixels, measured=None):
         self.seen.append((pixels, measured))
-        return self.score(pixels)
+        return np.asarray(self.scores(pixels))[:, None]
+
+    def score(self, features):
+        return features[:, 0]
+
+    def standardised(self, features):
+        return features
 
 
 @pytest.fixture
@@ -98,6 +111,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Noting, "seen", [])
     monkeypatch.setattr(grader, "Scorer", Noting)
+    monkeypatch.setattr(held_out, "standardised", lambda folder, rows: rows)
     return tmp_path
 
 
@@ -139,7 +153,7 @@ def test_only_some_photographs_are_in_memory_at_once(folder, monkeypatch):
     (folder / "data/unlabelled/drawing04.jpg").write_bytes(b"")
 
     score = staticmethod(lambda pixels: 1 + 4 * pixels.mean(axis=(1, 2, 3)) / 255)
-    monkeypatch.setattr(Noting, "score", score)
+    monkeypatch.setattr(Noting, "scores", score)
     stage.main(params_with(**CORRECTED))
     whole = Path("data/grades/unlabelled.csv").read_bytes()
     assert read_table("data/grades/unlabelled.csv").path.tolist() == [
@@ -254,7 +268,7 @@ def test_fixed_thresholds_and_an_empty_folder(folder):
     stage.main(params_with(binning__method="fixed"))
     thresholds = read_json("data/grades/thresholds.json")
     assert thresholds == dict.fromkeys(thresholds, WIKI)
-    assert list(read_table("data/grades/unlabelled.csv")) == ["path", "score", "grade"]
+    assert list(read_table("data/grades/unlabelled.csv")) == COLUMNS
     assert len(list(Path("data/grades/unlabelled").iterdir())) == 5 and not Noting.seen
 
 

@@ -1,0 +1,53 @@
+"""Pictures that nobody could grade: too dark, too bright, of one colour, blurred.
+
+Judged in what the networks see, so that all photographs have the same size.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+Fault = Literal["dark", "bright", "plain", "blurred"]
+
+# Mean grey value, 0 to 255, of a photograph that shows something.
+DARKEST, BRIGHTEST = 20, 235
+# Standard deviation of the grey values.
+PLAINEST = 5
+# Photographs that train a model are sharp enough by definition, but for the very worst.
+BLUREST_SHARE, MARGIN = 0.01, 0.5
+
+
+def fault(pixels: np.ndarray, least_sharp: float) -> Fault | None:
+    """What is wrong with a photograph (size, size, 3) uint8, if anything is."""
+    grey = _grey(pixels)
+    mean = grey.mean()
+    if mean < DARKEST:
+        return "dark"
+    if mean > BRIGHTEST:
+        return "bright"
+    if grey.std() < PLAINEST:
+        return "plain"
+    return "blurred" if sharpness(pixels) < least_sharp else None
+
+
+def sharpness(pixels: np.ndarray) -> float:
+    """How much neighbouring pixels differ, as a share of how much all do; 0 for a single colour.
+
+    Mean squared difference of neighbours over the variance of the grey values.
+    """
+    grey = _grey(pixels)
+    variance = grey.var()
+    if variance == 0:
+        return 0.0
+    across, down = np.diff(grey, axis=1), np.diff(grey, axis=0)
+    return float((np.mean(across**2) + np.mean(down**2)) / (2 * variance))
+
+
+def least_sharp(known: np.ndarray) -> float:
+    """The sharpness under which a picture is blurred, from that (n,) of usable photographs."""
+    return MARGIN * float(np.quantile(known, BLUREST_SHARE))
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    # The mean of the colours will do; in integers, so that sums are exact.
+    return pixels.sum(axis=-1, dtype=np.int64) / 3
