@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from sabi.grading.folder import strangers
+from sabi.grading.model import ModelSpec
 from sabi.models.member import MemberSpec
 from sabi.report.console import print_summary
-from sabi.report.notes import what_to_note, what_was_left_out
+from sabi.report.notes import few_specimens, what_to_note, what_was_left_out, without_limits
 from sabi.report.page import render
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import MANIFEST, REJECTED, SUMMARY, TRAINED, read_json, read_table
+from sabi.tables import MANIFEST, MODEL, REJECTED, SUMMARY, TRAINED, read_json, read_table
 from sabi.tracking.results import record_result
 from sabi.tracking.trainings import embeddings_reused
 from sabi.tracking.values import comparable
@@ -24,7 +25,10 @@ def main(params: Params) -> None:
     summary = read_json(SUMMARY)
     graded = read_table("data/grades/unlabelled.csv")
     files = [SORTED / f"score{grade}" / path for grade, path in zip(graded.grade, graded.path, strict=True)]
+    rating = params.labels.rating
     notes = what_to_note(params, summary) + strangers(files, summary)
+    notes += few_specimens(metrics["ensemble"]["counts"], rating)
+    notes += without_limits(ModelSpec.read(MODEL).doubt, rating)
     PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]

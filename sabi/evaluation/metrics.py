@@ -28,6 +28,18 @@ METRICS = (
 HEADLINE = ("accuracy", "kappa", "mae", "within_one", "sensitivity", "specificity")
 
 
+# Under it, missed bad rust is what is to be known first.
+LOW_SENSITIVITY = 0.8
+
+
+def headline(metrics: dict[str, Any]) -> list[str]:
+    """`HEADLINE`, sensitivity first where it is low."""
+    sensitivity = metrics["sensitivity"]
+    if sensitivity is None or sensitivity >= LOW_SENSITIVITY:
+        return [*HEADLINE]
+    return ["sensitivity", *(name for name in HEADLINE if name != "sensitivity")]
+
+
 def measure(truth: np.ndarray, grades: np.ndarray, scores: np.ndarray, rating: Grades) -> dict[str, Any]:
     """Point values of all metrics, and the number of photographs.
 

@@ -17,7 +17,7 @@ from sabi.photographs import quality
 from sabi.settings.evaluate import Evaluate
 from sabi.settings.section import Section
 
-COLUMNS = ["low", "high", "look", "nearest"]
+COLUMNS = ["low", "high", "look", "nearest", "distance"]
 # Why a photograph deserves a look, the weightiest first. What is wrong with the picture:
 # "dark", "bright", "plain", "blurred"; "unlike" what was learnt from; the set of grades
 # crosses the "border" to sound; "members" disagree; the score is near a "threshold".
@@ -74,7 +74,8 @@ def told(
 ) -> pd.DataFrame:
     """`COLUMNS` of photographs with `grades` (n,) int.
 
-    low and high are positions, look are `REASONS` apart by spaces, empty where there is none.
+    low and high are positions, look are `REASONS` apart by spaces, empty where there is none,
+    distance is that to the nearest training photograph: 1 where a photograph begins to be unlike.
     """
     limits = [math.inf if limit is None else limit for limit in doubt.limits]
     low, high = conformal.sets(seen.scores, grades, limits)
@@ -91,4 +92,6 @@ def told(
         )
         for row in range(len(grades))
     ]
-    return pd.DataFrame({"low": low, "high": high, "look": look, "nearest": seen.nearest}, columns=COLUMNS)
+    distance = seen.distances / doubt.unlike
+    values = {"low": low, "high": high, "look": look, "nearest": seen.nearest, "distance": distance}
+    return pd.DataFrame(values, columns=COLUMNS)

@@ -13,7 +13,7 @@ from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
 from sabi.runtime.errors import InputError
 
-COLUMNS = ["path", "score", "grade", "low", "high", "look", "nearest"]
+COLUMNS = ["path", "score", "grade", "low", "high", "look", "nearest", "distance"]
 
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -29,7 +29,7 @@ def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFra
     photographs, known = [folder / path for path in found], [scales.get(path) for path in found]
     rows = dict(zip(found, grader.grade(photographs, known, f"grade {folder.name}"), strict=True))
     graded = [
-        (path, row.score, row.name, row.low, row.high, row.look, row.nearest)
+        (path, row.score, row.name, row.low, row.high, row.look, row.nearest, row.distance)
         for path, row in rows.items()
         if row.reason is None
     ]

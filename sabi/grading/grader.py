@@ -38,12 +38,13 @@ class Row:
     high: str | None  # the best
     look: str | None  # `sabi.grading.doubt.REASONS` to look at it, apart by spaces
     nearest: str | None  # the training photograph that looks most like it
+    distance: float | None  # to that one; beyond 1 they are unlike
     reason: str | None  # why the photograph cannot be used
 
     @classmethod
     def rejected(cls, reason: str) -> "Row":
         """Of a photograph that cannot be used."""
-        return cls(None, None, None, None, None, None, None, reason)
+        return cls(None, None, None, None, None, None, None, None, reason)
 
 
 class Grader:
@@ -143,6 +144,7 @@ class Grader:
                 high=names[doubt.high - 1],
                 look=doubt.look,
                 nearest=doubt.nearest,
+                distance=doubt.distance,
                 reason=None,
             )
             for score, grade, doubt in zip(

@@ -20,9 +20,10 @@ def action(position: int, rating: Grades) -> str:
 def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
     """A row for each value of the column `by` ("specimen", "bridge"), worst first.
 
-    `graded` has columns `position` (from 1), `score` and `by`; photographs of which `by` is empty
-    are left out. Columns: `by`, photographs, worst (a grade's name), score (the median), bad (the
-    share, 0 to 1, of photographs that are not sound) and the numbers act, watch and sound.
+    `graded` has columns `position` (from 1), `score`, `look` (empty where there is no reason) and
+    `by`; photographs of which `by` is empty are left out. Columns: `by`, photographs, worst (a
+    grade's name), score (the median), bad (the share, 0 to 1, of photographs that are not sound)
+    and the numbers act, watch, sound and look.
     """
     known = graded[graded[by] != ""]
     rows = []
@@ -38,9 +39,10 @@ def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
                 "score": mine.score.median(),
                 "bad": (mine.position < rating.worst_sound).mean(),
                 **counts,
+                "look": (mine.look != "").sum(),
             }
         )
-    columns = [by, "photographs", "worst", "position", "score", "bad", ACT, WATCH, SOUND]
+    columns = [by, "photographs", "worst", "position", "score", "bad", ACT, WATCH, SOUND, "look"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["position", "score", by], kind="stable", ignore_index=True).drop(
         columns="position"

@@ -3,26 +3,29 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
+from PIL import Image
 
 from sabi.grades import Grades
 from sabi.grading.model import identity
 from sabi.grading.specimens import ACT, SOUND, WATCH, action, roll_up
 from sabi.photographs.dates import date_of
 from sabi.photographs.partition import specimen_of
-from sabi.report.pictures import thumbnails
+from sabi.report.pictures import small, thumbnails
 from sabi.settings.params import Params
 from sabi.tables import MODEL, read_graded, read_table
 
 TABLE = Path("data/grades/unlabelled.csv")
 SORTED = Path("data/grades/unlabelled")
+UNLIKE = 6  # that are shown beside the nearest that is known
 MOST = 200  # pictures of the worst: the report is written in seconds, and mailed
 TRACKED = ("data/raw", "data/unlabelled")
 
 
 def graded_photographs(params: Params) -> pd.DataFrame:
-    """Columns path, specimen, bridge, date, grade (its name), position, score, action and file, worst first.
+    """The table that `binning` wrote with specimen, bridge, date, position, action and file, worst first.
 
     Specimen, bridge and date are empty where they are not known; scores are on the scale of the names.
     """
@@ -44,11 +47,12 @@ def graded_photographs(params: Params) -> pd.DataFrame:
 def summed_up(graded: pd.DataFrame, rating: Grades) -> dict[str, Any]:
     """What is to be said of all of them: `counts` by action, `newest` (a day or empty), `groups`.
 
-    `groups` has rows by "bridge" and by "specimen", each where any is known.
+    `to_look_at` is a number. `groups` has rows by "bridge" and by "specimen", each where any is known.
     """
     return {
         "counts": [(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
         "newest": max(graded.date, default=""),
+        "to_look_at": int((graded["look"] != "").sum()),
         "groups": {
             by: roll_up(graded, by, rating).to_dict("records")
             for by in ("bridge", "specimen")
@@ -61,6 +65,23 @@ def pictures_of(graded: pd.DataFrame) -> list[tuple[dict[str, Any], bytes]]:
     """The worst with a small picture of each, a JPEG."""
     shown = graded[:MOST]
     return list(zip(shown.drop(columns="file").to_dict("records"), thumbnails(shown.file), strict=True))
+
+
+def most_unlike(graded: pd.DataFrame, manifest: pd.DataFrame) -> list[dict[str, Any]]:
+    """Those that are unlike what the networks have learnt from, the farthest first, `UNLIKE` at most.
+
+    Each with JPEGs of itself, `picture`, and of the training photograph nearest to it, `known`.
+    """
+    unlike = np.array(["unlike" in look.split() for look in graded["look"]], bool)
+    farthest = graded[unlike].sort_values("distance", ascending=False, kind="stable")[:UNLIKE]
+    training = np.load("data/augment/train.npy", mmap_mode="r")[0]
+    row_of = {path: row for row, path in enumerate(manifest.path[manifest.partition == "train"])}
+    known = [small(Image.fromarray(training[row_of[path]])) for path in farthest.nearest]
+    pictures = zip(thumbnails(farthest.file), known, strict=True)
+    rows = farthest.drop(columns="file").to_dict("records")
+    return [
+        row | {"picture": mine, "known": other} for row, (mine, other) in zip(rows, pictures, strict=True)
+    ]
 
 
 def origin() -> tuple[dict[str, str], str]:

@@ -1,5 +1,9 @@
 """What makes the figures worse, or better, than they should be, in words."""
 
+from sabi.evaluation.differences import FEWEST
+from sabi.grades import Grades
+from sabi.grading.conformal import fewest
+from sabi.grading.doubt import Doubt
 from sabi.photographs.manifest import doubts
 from sabi.settings.params import Params
 from sabi.tables import REJECTED
@@ -13,6 +17,34 @@ def what_to_note(params: Params, summary: dict) -> list[str]:
             "the networks have random weights; photographs deserve pretrained ones (train.weights: imagenet)"
         )
     return notes + doubts(summary)
+
+
+def few_specimens(counts: dict[str, int], rating: Grades) -> list[str]:
+    """A line for each side of the border to sound of which there are too few test specimens to tell much.
+
+    `counts` are those of the metrics.
+    """
+    border = f"{rating.names[rating.worst_sound - 2]}|{rating.names[rating.worst_sound - 1]}"
+    sides = [("bad", "worse than", "sensitivity"), ("sound", "better than", "specificity")]
+    return [
+        f"only {counts[f'{side}_specimens']} test specimens are {where} the border {border}: "
+        f"{metric} says little with fewer than {FEWEST}"
+        for side, where, metric in sides
+        if counts[f"{side}_specimens"] < FEWEST
+    ]
+
+
+def without_limits(doubt: Doubt, rating: Grades) -> list[str]:
+    """A line if validation has too few specimens of some grades to say how far scores lie from them."""
+    unknown = [name for name, limit in zip(rating.names, doubt.limits, strict=True) if limit is None]
+    if not unknown:
+        return []
+    return [
+        f"validation has too few specimens of grade {', '.join(unknown)} for sets of grades that hold with "
+        f"{doubt.confidence:g} ({fewest(doubt.confidence)} are needed): every set holds "
+        f"{'it' if len(unknown) == 1 else 'them'}, whatever the score; grade more specimens, or lower "
+        "evaluate.confidence"
+    ]
 
 
 def what_was_left_out(rejected: int, unlabelled_rejected: int) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sabi.evaluation.metrics import HEADLINE
+from sabi.evaluation.metrics import headline
 from sabi.grades import LOWEST, Grades
 from sabi.models.member import MemberSpec
 from sabi.names import as_number
@@ -20,7 +20,7 @@ from sabi.report import alternatives, figures
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
-from sabi.report.graded import graded_photographs, origin, pictures_of, summed_up
+from sabi.report.graded import graded_photographs, most_unlike, origin, pictures_of, summed_up
 from sabi.report.templates import template
 from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_graded, read_json, read_table
@@ -60,13 +60,17 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         graded=len(unlabelled),
         **summed_up(unlabelled, rating),
         photos=[row | {"picture": base64_of(picture)} for row, picture in pictures_of(unlabelled)],
+        unlike=[
+            row | {name: base64_of(row[name]) for name in ("picture", "known")}
+            for row in most_unlike(unlabelled, manifest)
+        ],
         by_grade=[int((unlabelled.grade == name).sum()) for name in rating.names],
         not_graded=told(read_table("data/grades/unlabelled_rejected.csv"), language),
         of_what=of_what(manifest, summary, params, said | {"noun": noun}),
         metrics={who: dict(flat(values)) for who, values in metrics.items()},
         intervals=intervals,
         columns=COLUMNS,
-        cards=cards(metrics["ensemble"], intervals["ensemble"], rating, said),
+        cards=cards(metrics["ensemble"], intervals["ensemble"], params, said),
         **judged_pictures(manifest, params, said),
         corrected=corrected(manifest, rating, language),
         curves={who: curve(who, said) for who in metrics if who != "ensemble"},
@@ -202,13 +206,25 @@ def measured(
     return pictures
 
 
-def cards(metrics: dict, intervals: dict, rating: Grades, said: dict[str, str]) -> list[dict]:
+def cards(metrics: dict, intervals: dict, params: Params, said: dict[str, str]) -> list[dict]:
     """The ensemble's main metrics, ready to print."""
-    sides = {"sensitivity": bad(rating, said), "specificity": sound(rating, said)}
+    rating, counts = params.labels.rating, metrics["counts"]
+    found = said["found_of"]
+    meanings = {
+        "sensitivity": said["means_side"].format(side=bad(rating, said))
+        + found.format(there=counts["bad_found"], all=counts["bad"], specimens=counts["bad_specimens"]),
+        "specificity": said["means_side"].format(side=sound(rating, said))
+        + found.format(there=counts["sound_kept"], all=counts["sound"], specimens=counts["sound_specimens"]),
+        "coverage": said["means_coverage"].format(
+            promised=f"{params.evaluate.confidence:g}",
+            size=shown(metrics["set_size"]),
+            look=f"{100 * metrics['look']:.0f}",
+        ),
+    }
     cards = []
-    for name in HEADLINE:
+    for name in [*headline(metrics), "coverage"]:
         low, high = map(shown, intervals[name])
-        meaning = said["means_side"].format(side=sides[name]) if name in sides else said[f"means_{name}"]
+        meaning = meanings.get(name) or said[f"means_{name}"]
         cards.append(
             {
                 "title": said[f"card_{name}"],

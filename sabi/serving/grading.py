@@ -21,7 +21,6 @@ from sabi.tables import write_json
 from sabi.words.texts import Language, texts
 
 TABLE, WORKBOOK, PAGE, RECORD = "grades.csv", "grades.xlsx", "index.html", "survey.json"
-FOR_PEOPLE = ["path", "specimen", "bridge", "date", "grade", "score"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def grade_into(
     done, finished = batch.grade_all(grader, identity(model), selected, out)
     graded = tables.graded_table(done, grader.spec)
     rejected = tables.rejected_table(done)
-    tables.write_csv(graded[FOR_PEOPLE], out / TABLE)
+    tables.write_csv(tables.for_people(graded), out / TABLE)
     tables.write_csv(rejected, out / "rejected.csv")
     shown = pictures.thumbnails(graded.file[: pictures.MOST])
     card = card_of(model)

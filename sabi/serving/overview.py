@@ -42,6 +42,7 @@ def render(
             row | {"reason": translated(row["reason"], language)} for row in rejected.to_dict("records")
         ],
         graded=len(rows),
+        to_look_at=int((graded["look"] != "").sum()),
         newest=max(graded.date, default=""),
         not_sound=rating.names[rating.worst_sound - 2],
         colours={name: (colour, ink_on(colour)) for name, colour in zip(rating.names, colours, strict=True)},

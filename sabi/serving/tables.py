@@ -11,13 +11,16 @@ from sabi.photographs.dates import date_of
 from sabi.photographs.files import printable
 from sabi.photographs.partition import specimen_of
 from sabi.serving.batch import Graded
+from sabi.words.texts import reasons, texts
 
 GRADES, REJECTED = "grades.csv", "rejected.csv"
-COLUMNS = ["path", "specimen", "bridge", "date", "grade", "position", "score", "action", "file"]
+COLUMNS = ["path", "specimen", "bridge", "date", "grade", "position", "score", "low", "high", "look"]
+COLUMNS += ["action", "file"]
+FOR_PEOPLE = ["path", "specimen", "bridge", "date", "grade", "score", "low", "high", "look"]
 
 
 def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
-    """Columns path, specimen, bridge, date, grade (its name), position, score, action and file, worst first.
+    """`COLUMNS`, worst first; grade, low and high are names, look is `sabi.grading.doubt.REASONS`.
 
     Specimen and bridge are what the model's patterns find in the path, the date
     stands in the path or in the file; each is empty if it is not known.
@@ -32,6 +35,9 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
                 row.name,
                 row.position,
                 row.score,
+                row.low,
+                row.high,
+                row.look,
                 action(row.position, spec.rating),
                 one.file,
             )
@@ -52,6 +58,12 @@ def rejected_table(done: Sequence[Graded]) -> pd.DataFrame:
     """Columns path and reason of what could not be graded."""
     told = [(printable(one.path), row.reason) for one, row in done if row.position is None]
     return pd.DataFrame(told, columns=["path", "reason"])
+
+
+def for_people(graded: pd.DataFrame) -> pd.DataFrame:
+    """What people need of the table that `graded_table` gives, in words."""
+    said = texts("en")
+    return graded[FOR_PEOPLE].assign(look=[reasons(look, said) for look in graded["look"]])
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:

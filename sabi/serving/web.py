@@ -29,7 +29,7 @@ from sabi.report.templates import template
 from sabi.serving import reviews, tables, workbook
 from sabi.serving.access import language_of
 from sabi.serving.desk import Desk
-from sabi.serving.grading import FOR_PEOPLE, facts_of
+from sabi.serving.grading import facts_of
 from sabi.serving.reviews import Review
 from sabi.serving.surveys import Entry, Survey, Surveys, full
 from sabi.serving.worker import Job, Outcome
@@ -223,7 +223,7 @@ def make_app(office: Office) -> FastAPI:
     async def table(request: Request) -> Response:
         graded, _ = office.surveys.get(request.state.inspector).graded()
         return await _attached(
-            office, "grades.csv", CSV, lambda file: tables.write_csv(graded[FOR_PEOPLE], file)
+            office, "grades.csv", CSV, lambda file: tables.write_csv(tables.for_people(graded), file)
         )
 
     @app.get("/grades.xlsx")

@@ -11,6 +11,7 @@ from sabi.grades import Grades
 from sabi.grading.specimens import roll_up
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.pictures import SIDE
+from sabi.words.texts import reasons
 
 ROW_POINTS = SIDE * 0.75 * 0.6  # pictures are shown at 60 %: a screen holds more rows
 
@@ -55,10 +56,13 @@ def _photographs(
         (said["grade"], 9),
         (said["score"], 9),
         (said["calls_for"], 12),
+        (said["set"], 14),
+        (said["to_look_at"], 40),
     ]
     _heading(book, sheet, [*columns, *((said[name], 16) for name in known)])
     formats = _grade_formats(book, rating)
     middle = book.add_format({"valign": "vcenter"})
+    wrapped = book.add_format({"valign": "vcenter", "text_wrap": True})
     centred = {"valign": "vcenter", "align": "center"}
     number, call = book.add_format(centred | {"num_format": "0.00"}), book.add_format(centred)
     for place, row in enumerate(graded.to_dict("records"), start=1):
@@ -70,16 +74,19 @@ def _photographs(
         sheet.write_string(place, 2, row["grade"], formats[row["position"]])
         sheet.write_number(place, 3, row["score"], number)
         sheet.write_string(place, 4, said[row["action"]], call)
-        for column, name in enumerate(known, start=5):
+        several = row["low"] != row["high"]
+        sheet.write_string(place, 5, said["from_to"].format(**row) if several else row["grade"], call)
+        sheet.write_string(place, 6, reasons(row["look"], said), wrapped)
+        for column, name in enumerate(known, start=7):
             sheet.write_string(place, column, row[name], middle)
-    sheet.autofilter(0, 1, max(len(graded), 1), 4 + len(known))
+    sheet.autofilter(0, 1, max(len(graded), 1), 6 + len(known))
 
 
 def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, said: dict[str, str]) -> None:
     sheet = book.add_worksheet(said[f"by_{by}"])
     bad = said["share_bad"].format(grade=rating.names[rating.worst_sound - 2])
     headings = [said[by], said["worst"], said["median_score"], bad, said["photographs"]]
-    headings += [said[name] for name in ("act_on", "to_watch", "are_sound")]
+    headings += [said[name] for name in ("act_on", "to_watch", "are_sound", "to_look_at")]
     _heading(book, sheet, [(heading, 18) for heading in headings])
     formats = _grade_formats(book, rating)
     number, share = book.add_format({"num_format": "0.00"}), book.add_format({"num_format": "0 %"})
@@ -88,7 +95,7 @@ def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, said: dict[
         sheet.write_string(place, 1, row["worst"], formats[rating.names.index(row["worst"]) + 1])
         sheet.write_number(place, 2, row["score"], number)
         sheet.write_number(place, 3, row["bad"], share)
-        for column, name in enumerate(("photographs", "act", "watch", "sound"), start=4):
+        for column, name in enumerate(("photographs", "act", "watch", "sound", "look"), start=4):
             sheet.write_number(place, column, row[name])
     sheet.autofilter(0, 0, max(len(table), 1), len(headings) - 1)
 

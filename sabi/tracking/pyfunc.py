@@ -1,7 +1,8 @@
 """The model as MLflow runs it, a file that is logged with it ("models from code", no pickle).
 
 Takes a data frame with the bytes of a photograph's file in each row of `photograph` and,
-if it is known, `mm_per_pixel`; gives grade, score and reason (why there is no grade).
+if it is known, `mm_per_pixel`; gives grade, score, low and high (the grades that it may be), look
+(`sabi.grading.doubt.REASONS` to look at it) and reason (why there is no grade).
 """
 
 from pathlib import Path
@@ -36,6 +37,9 @@ class GradingModel(PythonModel):
             {
                 "grade": [row.name or "" for row in rows],
                 "score": pd.Series([row.score for row in rows], dtype=float),
+                "low": [row.low or "" for row in rows],
+                "high": [row.high or "" for row in rows],
+                "look": [row.look or "" for row in rows],
                 "reason": [row.reason or "" for row in rows],
             }
         )

@@ -59,7 +59,8 @@ def register(model: Path, alias: str | None) -> str:
 
     mlflow.set_tracking_uri(client.tracking_uri)
     inputs = Schema([ColSpec("binary", "photograph"), ColSpec("double", "mm_per_pixel", required=False)])
-    outputs = Schema([ColSpec("string", "grade"), ColSpec("double", "score"), ColSpec("string", "reason")])
+    texts = [ColSpec("string", name) for name in ("low", "high", "look", "reason")]
+    outputs = Schema([ColSpec("string", "grade"), ColSpec("double", "score"), *texts])
     with (
         tempfile.TemporaryDirectory(prefix="sabi-register-") as folder,
         mlflow.start_run(experiment_id=experiments[0], run_name="register"),

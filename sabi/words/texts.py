@@ -23,6 +23,11 @@ def texts(language: Language, part: str | None = None) -> dict[str, str]:
     return shared if part is None else shared | _read(f"{part}.{language}.yaml")
 
 
+def reasons(look: str, said: dict[str, str]) -> str:
+    """Why a photograph deserves a look, in words; `look` are `sabi.grading.doubt.REASONS` apart by spaces."""
+    return said["between_reasons"].join(said[f"look_{reason}"] for reason in look.split())
+
+
 def translated(message: str, language: Language) -> str:
     """A reason or note that sabi gave in English, in a language.
 

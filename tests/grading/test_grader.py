@@ -67,7 +67,7 @@ def folder(tmp_path_factory) -> Path:
         weights={"cnn1": 1.0},
         thresholds=[1.5, 2.5, 3.5, 4.5],
         correction=None,
-        doubt=Doubt(confidence=0.9, limits=[0.6, 0.7, None, 0.6, 0.6], unlike=1e3, sharpness=0.0),
+        doubt=Doubt(confidence=0.9, limits=[0.6, 0.7, None, 0.6, 0.6], unlike=1e-3, sharpness=0.0),
         specimen="(drawing[0-9]+)",
         bridge=None,
     )

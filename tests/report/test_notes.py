@@ -1,6 +1,11 @@
 """What a run leaves out is told at its end."""
 
-from sabi.report.notes import what_was_left_out
+import pytest
+
+from sabi.grades import Grades
+from sabi.grading.doubt import Doubt
+from sabi.report.notes import few_specimens, what_was_left_out, without_limits
+from sabi.words.texts import translated
 
 
 def test_files_of_both_folders_that_were_not_used_are_told_with_the_table_that_says_why():
@@ -9,3 +14,28 @@ def test_files_of_both_folders_that_were_not_used_are_told_with_the_table_that_s
     assert what_was_left_out(2, 1)[1:] == [
         "1 files of data/unlabelled were not graded; data/grades/unlabelled_rejected.csv says why"
     ]
+
+
+COUNTS = {"bad": 4, "bad_found": 2, "bad_specimens": 2, "sound": 60, "sound_kept": 57, "sound_specimens": 20}
+
+
+def test_a_side_of_the_border_with_few_specimens_is_told():
+    rating = Grades(("1", "2", "3"), 3)
+    [line] = few_specimens(COUNTS, rating)
+    assert line.startswith("only 2 test specimens are worse than the border 2|3: sensitivity says little")
+    [line] = few_specimens(COUNTS | {"bad_specimens": 10, "sound_specimens": 9}, rating)
+    assert line.startswith("only 9 test specimens are better than the border 2|3: specificity")
+    assert few_specimens(COUNTS | {"bad_specimens": 10}, rating) == []
+    assert all(translated(line, "ja") != line for line in few_specimens(COUNTS, rating))
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"), [([0.5, 0.5], None), ([None, 0.5], "it"), ([None, None], "them")]
+)
+def test_grades_without_a_limit_are_told(limits, said):
+    doubt = Doubt(confidence=0.9, limits=limits, unlike=1.0, sharpness=0.1)
+    lines = without_limits(doubt, Grades(("bad", "good"), 2))
+    assert len(lines) == (said is not None)
+    for line in lines:
+        assert "(9 are needed)" in line and f"every set holds {said}, " in line
+        assert translated(line, "ja") != line

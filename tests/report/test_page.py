@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from sabi.backbones.spec import BackboneSpec
-from sabi.evaluation.metrics import HEADLINE, intervals, measure
+from sabi.evaluation import sets
+from sabi.evaluation.metrics import HEADLINE, counts, intervals, measure
 from sabi.grades import Grades
+from sabi.grading.folder import COLUMNS
 from sabi.models.member import MemberSpec
 from sabi.photographs import features as measuring
 from sabi.photographs.manifest import doubts
@@ -45,10 +47,10 @@ COUNTS = {
 
 
 UNLABELLED = (
-    ("2026-09-10_bridge<A>_spot1-1.jpg", 1.25, NAMES[0]),
-    ("bridge<A>_spot1-2.jpg", 2.25, NAMES[1]),
-    ("2026-09-12_bridgeB_spot2-1.jpg", 1.2, NAMES[0]),
-    ("<s>.jpg", 3.0, NAMES[2]),
+    ("2026-09-10_bridge<A>_spot1-1.jpg", 1.25, NAMES[0], NAMES[0], NAMES[1], "border", "train0<i>.png", 0.5),
+    ("bridge<A>_spot1-2.jpg", 2.25, NAMES[1], NAMES[1], NAMES[1], "", "train1<i>.png", 0.7),
+    ("2026-09-12_bridgeB_spot2-1.jpg", 1.2, NAMES[0], NAMES[0], NAMES[0], "", "train2<i>.png", 0.2),
+    ("<s>.jpg", 3.0, NAMES[2], NAMES[2], NAMES[2], "dark unlike", "train3<i>.png", 2.5),
 )
 
 
@@ -113,6 +115,7 @@ def results(tmp_path_factory) -> Path:
     predicted[1] = 3
     judged = pd.DataFrame({"path": test.path, "actual": test.grade, "predicted": predicted})
     judged["score"] = judged.predicted + 0.25
+    judged["low"], judged["high"], judged["look"] = judged.predicted, 3, ""
     moved = pd.DataFrame(
         {
             "path": ["test1<i>.png", "test2<i>.png", "validation0<i>.png"],
@@ -131,8 +134,8 @@ def results(tmp_path_factory) -> Path:
     write_json({"ensemble": [1.5, 2.5], "densenet": [1.5, 2.5]}, folder / "data/grades/thresholds.json")
     write_graded(moved, rating, folder / "data/grades/corrections.csv")
     write_json({"on": True, "reason": None}, folder / "data/grades/correction.json")
-    write_table(pd.DataFrame(UNLABELLED, columns=["path", "score", "grade"]), folder / TABLE)
-    for path, _, grade in UNLABELLED:
+    write_table(pd.DataFrame(UNLABELLED, columns=COLUMNS), folder / TABLE)
+    for path, _, grade, *_ in UNLABELLED:
         file = folder / SORTED / f"score{grade}" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (40, 60, 3), np.uint8)).save(file)
@@ -143,7 +146,8 @@ def results(tmp_path_factory) -> Path:
     measured = {name: random.random(27) for name in measuring.FEATURES}
     write_table(manifest[["path"]].assign(**measured), folder / "data/augment/measured.csv")
     Image.fromarray(random.integers(0, 256, (80, 90, 3), np.uint8)).save(folder / "data/augment/copies.png")
-    np.save(folder / "data/augment/test.npy", random.integers(0, 256, (1, 9, 32, 32, 3), np.uint8))
+    for part in ("train", "test"):
+        np.save(folder / f"data/augment/{part}.npy", random.integers(0, 256, (1, 9, 32, 32, 3), np.uint8))
     curve = pd.DataFrame({"step": range(3), "train_mae": [1, 0.5, 0.2], "validation_mae": [1, 0.6, 0.7]})
     write_table(curve, folder / "data/networks/densenet/curve.csv")
     chosen = params()
@@ -175,10 +179,11 @@ def rendered_here(notes, language: Language) -> str:
     chosen = params(language)
     judged = read_graded("metrics/predictions.csv", chosen.labels.rating)
     columns = [judged[name].to_numpy() for name in ("actual", "predicted", "score")]
-    metrics = measure(*columns, chosen.labels.rating)
-    bounds = intervals(
-        *columns, np.arange(len(judged)), chosen.labels.rating, Bootstrap(resamples=100, seed=1)
-    )
+    rating, bootstrap, each = chosen.labels.rating, Bootstrap(resamples=100, seed=1), np.arange(len(judged))
+    metrics = measure(*columns, rating) | sets.measure(judged, rating)
+    metrics["counts"] = counts(*columns[:2], each, rating)
+    bounds = intervals(*columns, each, rating, bootstrap)
+    bounds |= sets.intervals(judged.assign(specimen=each), rating, bootstrap)
     both = dict.fromkeys(("ensemble", "densenet"), metrics)
     return page.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
 
@@ -190,7 +195,8 @@ def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(page
     assert "&lt;b&gt;不良 (worst), so so, good &amp; bright (best); the pictures number them from 1" in text
     assert html.count('<p class="caution">Note: ') == 2 and "first &lt;note&gt;" in html
     assert "sensitivity &lt;b&gt;不良|so so" in text
-    assert "of grade &lt;b&gt;不良, share given grade &lt;b&gt;不良" in text
+    found = "of grade &lt;b&gt;不良, share given grade &lt;b&gt;不良: 3 of 3, of 3 specimens"
+    assert found in text and "promised: 0.9; a set has 1.89 grades on average" in text
     assert "inspector so so given good &amp; bright score 3.25" in text
     moved = "threshold above grade so so moved 2 of the test photographs"
     assert f"{moved}: 1 to the inspector's grade, 1 away from it" in plain(html)
@@ -199,8 +205,9 @@ def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(page
         'alt="Area in rust colours by grade, medians: grade &lt;b&gt;不良 0.' in html
         and "Altered copies by grade" in html
     )
-    # Four graded, two of grades, five features, three maps, a curve, the sheet, a misgraded one; all inside.
-    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 5 + 3 + 1 + 1 + 1
+    # Four graded, an unlike one beside the nearest, two of grades, five features, three maps, a curve, the
+    # sheet, a misgraded one; all inside.
+    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 1
     assert all(re.search('alt="[^"]{8,}"', image) for image in re.findall("<img [^>]*>", html))
     assert not re.search(r"""(src|href)=["'](?!data:|#)|url\(|@import|<script|<link""", html)
 
@@ -219,7 +226,7 @@ def test_the_steel_comes_first_then_the_models_quality(pages):
     text = plain(html)
     assert "2 to act on" in text and "0 to watch" in text and "2 sound" in text
     # Worst first: by grade, then by score.
-    shown = re.findall('<figure data-name="([^"]*)">', html)
+    shown = re.findall('<figure data-name="([^"]*)"', html)
     assert [name[:10] for name in shown] == ["2026-09-12", "2026-09-10", "bridge&lt;", "&lt;s&gt;."]
     assert "<b>不良 score 1.20 · act 2026-09-12_bridgeB_spot2-1.jpg" in text
     colour = grade_colours(3)[0]
@@ -229,9 +236,19 @@ def test_the_steel_comes_first_then_the_models_quality(pages):
 
 def test_sums_by_bridge_and_specimen(pages):
     text = plain(pages["en"])
-    assert "bridgeB <b>不良 1.20 100 % 1 1 0 bridge<A> <b>不良 1.75 50 % 2 1 0" in text
-    assert "spot2 <b>不良 1.20 100 % 1 1 0 spot1 <b>不良 1.75 50 % 2 1 0" in text
+    assert "bridgeB <b>不良 1.20 100 % 1 1 0 0 bridge<A> <b>不良 1.75 50 % 2 1 0 1" in text
+    assert "spot2 <b>不良 1.20 100 % 1 1 0 0 spot1 <b>不良 1.75 50 % 2 1 0 1" in text
     assert "share of <b>不良 or worse" in text
+
+
+def test_what_is_doubted_is_said_at_the_photograph_and_unlike_ones_stand_beside_the_nearest_known(pages):
+    text = plain(pages["en"])
+    assert "may be <b>不良 to so so Look at it: may be sound or not 2026-09-10_bridge<A>_spot1-1.jpg" in text
+    assert "Look at it: too dark; unlike the training photographs <s>.jpg" in text
+    assert "To look at yourself before you trust the grade: 2." in text
+    unlike = text[text.index("Beside each the training photograph") :]
+    assert "good & bright <s>.jpg nearest known: train3<i>.png" in unlike
+    assert "nearest known: train0" not in text
 
 
 def test_the_foot_names_the_data_and_the_model_but_no_day_of_today(pages):
@@ -267,7 +284,7 @@ def test_a_page_in_japanese_has_no_english_but_names_and_parameters(pages):
     html = pages["ja"]
     assert '<html lang="ja">' in html
     text = plain(html[: html.index("<details")] + html[html.index("</details>") :])
-    for known in (*NAMES, *(path for path, _, _ in UNLABELLED), "t-SNE"):
+    for known in (*NAMES, *(path for path, *_ in UNLABELLED), "t-SNE"):
         text = text.replace(known, "")
     # Two words of two letters or more that follow each other would be a sentence's.
     assert re.findall("[A-Za-z]{2,},? +[A-Za-z]{2,}[A-Za-z ]*", text) == []

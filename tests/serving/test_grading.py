@@ -17,6 +17,7 @@ from sabi.runtime.errors import InputError
 from sabi.serving import batch
 from sabi.serving.changes import changes
 from sabi.serving.grading import grade_into
+from sabi.words.texts import reasons, texts
 
 pytestmark = pytest.mark.slow
 ODD = "=<script>alert(1)<.jpg"
@@ -58,10 +59,12 @@ def test_every_file_is_graded_or_told_why_not(here, tmp_path):
     assert made.graded.position.is_monotonic_increasing and made.finished
 
     table = read(out / "grades.csv")
-    assert list(table) == ["path", "specimen", "bridge", "date", "grade", "score"]
+    assert list(table) == ["path", "specimen", "bridge", "date", "grade", "score", "low", "high", "look"]
     assert table.path.tolist() == made.graded.path.tolist()
     for row in table.itertuples():
         assert (row.grade, row.score) == (expected[row.path].name, f"{expected[row.path].score:.2f}")
+        assert (row.low, row.high) == (expected[row.path].low, expected[row.path].high)
+        assert row.look == reasons(expected[row.path].look, texts("en"))
         assert row.date == "2026-11-25"
         assert row.specimen == ("" if row.path.endswith(ODD) else row.path[-13:-4])
         assert (out / f"score{row.grade}" / Path(row.path).name).read_bytes() == Path(row.path).read_bytes()
@@ -79,11 +82,12 @@ def test_the_workbook_holds_what_the_table_says(here, tmp_path):
     book = openpyxl.load_workbook(out / "grades.xlsx")
     assert book.sheetnames == ["写真一覧", "部位別", "モデル"]
     sheet = book["写真一覧"]
-    assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref == "B1:G5"
+    assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref == "B1:I5"
     cells = list(sheet.iter_rows(min_row=2, values_only=True))
     assert [row[1:4] for row in cells] == [
         (row.path, row.grade, pytest.approx(row.score)) for row in made.graded.itertuples()
     ]
+    assert [row[6] for row in cells] == [reasons(row.look, texts("ja")) for row in made.graded.itertuples()]
     assert len(sheet._images) == 4  # openpyxl has no public list of them
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n"}  # no formula
     grades = {row[2].value: row[2].fill.fgColor.rgb for row in sheet.iter_rows(min_row=2)}

@@ -86,7 +86,7 @@ def test_tables_hold_what_the_page_shows(browser, photographs):
     told = browser.get("/grades.csv")
     assert told.headers["Content-Disposition"] == 'attachment; filename="grades.csv"'
     header, *lines = rows(told)
-    assert header == ["path", "specimen", "bridge", "date", "grade", "score"]
+    assert header == ["path", "specimen", "bridge", "date", "grade", "score", "low", "high", "look"]
     assert [(line[0], line[5]) for line in lines] == [(path, f"{score:.2f}") for _, score, path in graded]
     assert all(line[3] == "2026-11-25" and line[1] == line[0][-13:-4] for line in lines)
     book = openpyxl.load_workbook(io.BytesIO(browser.get("/grades.xlsx").content))
