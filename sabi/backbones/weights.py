@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from sabi.networks import NETWORKS, Own
+from sabi.networks import NETWORKS, Lite, Own
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import repository_root
 
@@ -15,12 +15,21 @@ def weights_file(name: str, weights: str) -> Path | None:
     under Keras's name with other bytes than Keras's.
     """
     network = NETWORKS[name]
+    if weights == "imagenet" and isinstance(network, Lite):
+        raise InputError(
+            f"train.weights = 'imagenet': Keras has none for {name}; run `sabi weights {name}` and "
+            f"`dvc exp run -S +train.weights_of.{name}=weights`"
+        )
     if weights in ("random", "imagenet") or isinstance(network, Own):
         return None
     folder = repository_root() / weights
     own = folder / f"{name}.weights.h5"
     if own.is_file():
         return own
+    if isinstance(network, Lite):
+        raise InputError(
+            f"train.weights = {weights!r}: no weights for {name}; `sabi weights {name}` makes {own.name}"
+        )
     file = folder / network.no_top
     if not file.is_file():
         raise InputError(

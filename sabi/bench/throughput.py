@@ -43,7 +43,7 @@ MATRIX = 2048  # side of the matrices whose product is the machine's rate of ari
 ADDED = 2**26  # floats whose addition is its rate of memory, far more than its caches hold
 FEATURES, STEPS = 1280, 32  # EfficientNetV2S's last block; steps a measured epoch of the head
 # The wiki's features, so that the engines do the same work and pooling is none of it.
-POOLING = Pooling(layers="last_block", statistics="mean", balance=0)
+POOLING = Pooling(layers="last_block", statistics="mean", flips=1, balance=0)
 
 
 def seconds_of(work: Callable[[], Any]) -> float:

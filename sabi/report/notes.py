@@ -12,9 +12,15 @@ from sabi.tables import REJECTED
 def what_to_note(params: Params, summary: dict) -> list[str]:
     """A line for each trouble of a run with these parameters; `summary` is that of the stage `split`."""
     notes = []
-    if params.train.weights == "random" and params.train.mode != "scratch" and not summary["drawings"]:
+    train = params.train
+    random = [
+        name for name in params.ensemble.members if train.weights_of.get(name, train.weights) == "random"
+    ]
+    if random and train.mode != "scratch" and not summary["drawings"]:
         notes.append(
-            "the networks have random weights; photographs deserve pretrained ones (train.weights: imagenet)"
+            f"{', '.join(random)}: random weights; photographs deserve trained ones: `make weights` and an "
+            "ensemble of efficientnet_lite0 alone (docs/own-photographs.md); or train.weights: imagenet if "
+            "Keras can download"
         )
     return notes + doubts(summary)
 

@@ -14,10 +14,36 @@ Mode = Literal["frozen", "fine_tune", "scratch"]
 Output = Literal["linear", "sigmoid", "coral", "corn"]
 
 
+def _check_network(name: str) -> None:
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; allowed: {', '.join(NETWORKS)}")
+
+
+def _check_weights(weights: str) -> None:
+    if weights in ("random", "imagenet"):
+        return
+    if Path(weights).is_absolute():
+        # It would be part of the outputs, which are to be the same on every machine.
+        raise ValueError("not an absolute path; put the folder into the repository's")
+    if not (repository_root() / weights).is_dir():
+        raise ValueError(
+            f"no such folder{'; `sabi weights` makes it' if weights == 'weights' else ''}; allowed: random, "
+            "imagenet, or a folder with Keras's no-top files, its path from the repository's root"
+        )
+
+
 class Pooling(Section):
     layers: Literal["every_resolution", "last_block"]
     statistics: Literal["mean", "mean_std"]
+    flips: int
     balance: Annotated[float, Field(ge=0, le=2)]
+
+    @pydantic.field_validator("flips")
+    @classmethod
+    def _of_some(cls, flips: int) -> int:
+        if flips not in (1, 2, 4):
+            raise ValueError("must be 1, 2 or 4")
+        return flips
 
 
 class Ridge(Section):
@@ -47,14 +73,14 @@ class FineTune(Section):
     @classmethod
     def _of_networks(cls, first: dict[str, str]) -> dict[str, str]:
         for name in first:
-            if name not in NETWORKS:
-                raise ValueError(f"unknown network {name!r}; allowed: {', '.join(NETWORKS)}")
+            _check_network(name)
         return first
 
 
 class Train(Section):
     seed: Seed
     weights: Annotated[str, Field(min_length=1)]
+    weights_of: dict[str, Annotated[str, Field(min_length=1)]]
     weights_seed: Seed
     mode: Mode
     fine_tune: FineTune
@@ -62,6 +88,7 @@ class Train(Section):
     embed_batch: Annotated[int, Field(ge=1, le=1024)]
     pooling: Pooling
     measured: bool
+    measured_weight: Annotated[float, Field(gt=0, le=1000)]
     head: Literal["ridge", "dense"]
     ridge: Ridge
     dense: Dense
@@ -78,17 +105,16 @@ class Train(Section):
     @pydantic.field_validator("weights")
     @classmethod
     def _named_or_there(cls, weights: str) -> str:
-        if weights in ("random", "imagenet"):
-            return weights
-        if Path(weights).is_absolute():
-            # It would be part of the outputs, which are to be the same on every machine.
-            raise ValueError("not an absolute path; put the folder into the repository's")
-        if not (repository_root() / weights).is_dir():
-            raise ValueError(
-                "no such folder; allowed: random, imagenet, or a folder with Keras's no-top files, "
-                "its path from the repository's root"
-            )
+        _check_weights(weights)
         return weights
+
+    @pydantic.field_validator("weights_of")
+    @classmethod
+    def _each_named_or_there(cls, weights_of: dict[str, str]) -> dict[str, str]:
+        for name, weights in weights_of.items():
+            _check_network(name)
+            _check_weights(weights)
+        return weights_of
 
     @pydantic.model_validator(mode="after")
     def _head_fits(self) -> "Train":

@@ -31,7 +31,7 @@ def fit_dense(
     """
     here, scores, weights = training
     there, truth = validation
-    mean, variance = moments(here, channels, params.train.pooling.balance)
+    mean, variance = moments(here, channels, params.train.pooling.balance, params.train.measured_weight)
     model = untrained(spec, mean, variance, scores, params.train.seed)
     plan = plan_for(spec, params, params.train.epochs, params.train.learning_rate)
     curve, best = loop.fit(

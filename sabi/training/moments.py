@@ -5,18 +5,20 @@ import numpy as np
 CHUNK = 1024  # rows that are in memory as float64
 
 
-def moments(embeddings: np.ndarray, channels: list[int], balance: float) -> tuple[np.ndarray, np.ndarray]:
+def moments(
+    embeddings: np.ndarray, channels: list[int], balance: float, measured: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance to standardise each feature with; a constant feature gets variance 1.
 
     The variance of a feature from a map with c channels is enlarged so that it
     ends up weighing c^-balance, against 1 on average over all features.
-    Features beyond the maps' (`embeddings` may end with measured ones) weigh 1.
+    Features beyond the maps' (`embeddings` may end with measured ones) weigh `measured`.
     """
     mean, variance = mean_and_variance(embeddings)
     weight = np.concatenate([np.full(c, float(c) ** -balance) for c in channels])
     weight = np.tile(weight, embeddings.shape[1] // len(weight))  # means, then deviations
     weight /= np.sqrt(np.mean(weight**2))
-    weight = np.concatenate([weight, np.ones(embeddings.shape[1] - len(weight))])
+    weight = np.concatenate([weight, np.full(embeddings.shape[1] - len(weight), measured)])
     return mean, variance / weight**2
 
 

@@ -57,7 +57,7 @@ def fit_ridge(
     embeddings, scores = examples.embeddings, examples.scores
     groups, pure = examples.groups, examples.pure
     check_folds(len(set(groups)), params)
-    mean, variance = moments(embeddings, channels, params.pooling.balance)
+    mean, variance = moments(embeddings, channels, params.pooling.balance, params.measured_weight)
     deviation = np.sqrt(variance)
 
     def standardised(some: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from sabi.settings.train import Pooling
 from tests.conftest import ROOT
 
 NAME, SIZE, BATCH = "mobilenet", 32, 4  # the fastest
-ALL = Pooling(layers="every_resolution", statistics="mean_std", balance=0.5)
+ALL = Pooling(layers="every_resolution", statistics="mean_std", flips=1, balance=0.5)
 pytestmark = pytest.mark.slow
 
 
@@ -63,6 +63,28 @@ def test_the_company_of_a_photograph_changes_no_bit(embed, pixels):
     assert embed(pixels[8:]).tobytes() == together[8:].tobytes()  # alone in its batch
 
 
+@pytest.mark.parametrize("flips", [2, 4])
+def test_a_flipped_photograph_has_the_same_features_up_to_rounding(network, embed, pixels, flips):
+    averaged = embedder(network, ALL.model_copy(update={"flips": flips}), BATCH)
+    features = averaged(pixels)
+    assert features == pytest.approx(averaged(pixels[:, :, ::-1]), rel=1e-4, abs=1e-4)
+    assert (features == pytest.approx(averaged(pixels[:, ::-1]), rel=1e-4, abs=1e-4)) == (flips == 4)
+    assert np.abs(features - embed(pixels)).max() > 1e-3
+    assert averaged.needed == 3 * flips * len(pixels)
+
+
+def test_flips_are_kept_like_any_embedding_and_those_of_fewer_are_found_again(tmp_path, pixels):
+    once = Embedder(spec_of(), store=tmp_path / "store.db")
+    alone = once(pixels)
+    four = spec_of(pooling=spec_of().pooling.model_copy(update={"flips": 4}))
+    more = Embedder(four, store=tmp_path / "store.db")
+    cold = more(pixels)
+    assert (more.needed, more.reused) == (4 * len(pixels), len(pixels))
+    warm = Embedder(four, store=tmp_path / "store.db")
+    assert warm(pixels).tobytes() == cold.tobytes() and warm.reused == warm.needed
+    assert Embedder(spec_of(), store=tmp_path / "store.db")(pixels).tobytes() == alone.tobytes()
+
+
 def test_batches_of_another_size_change_no_bit(network, embed, pixels):
     other = embedder(network, ALL, 2 * BATCH)
     assert other(pixels).tobytes() == embed(pixels).tobytes()
@@ -78,7 +100,7 @@ def test_batches_of_another_size_change_no_bit(network, embed, pixels):
     ],
 )
 def test_pooling_takes_the_maps_it_says(network, pixels, layers, statistics, maps, each):
-    embed = embedder(network, Pooling(layers=layers, statistics=statistics, balance=0), BATCH)
+    embed = embedder(network, Pooling(layers=layers, statistics=statistics, flips=1, balance=0), BATCH)
     assert len(embed.channels) == maps
     assert embed(pixels).shape == (len(pixels), each * sum(embed.channels))
 
@@ -99,7 +121,7 @@ def test_five_resolutions_are_pooled_and_nothing_between(name):
 
 def test_random_weights_tell_photographs_apart_to_the_last_block(network, pixels):
     """Without calibration MobileNetV3's last block is 1e-11 everywhere (facts of the founding)."""
-    last = Pooling(layers="last_block", statistics="mean", balance=0)
+    last = Pooling(layers="last_block", statistics="mean", flips=1, balance=0)
     embeddings = embedder(network, last, BATCH)(pixels)
     assert np.isfinite(embeddings).all()
     assert np.median(embeddings.std(axis=0)) > 1e-3

@@ -203,6 +203,12 @@ FIVE = ["a", "b", "3", "c", "d"]  # with the shipped labels.sound
 BOUNDS = {  # name: allowed at the bound, not allowed beyond
     **dict.fromkeys(SEEDS, ([0, 2**32 - 1], [-1, 2**32])),
     **dict.fromkeys(PROBABILITIES, ([0, 1], [-0.1, 1.1])),
+    "train.measured_weight": ([0.001, 1000], [0, 1001]),
+    "train.pooling.flips": ([1, 2, 4], [0, 3, 5]),
+    "train.weights_of": (
+        [{}, {"efficientnet_lite0": "random", "densenet": "imagenet"}],
+        [{"densenet": 1}, {"densnet": "random"}, {"densenet": "nowhere"}, {"densenet": "/tmp"}],
+    ),
     "evaluate.confidence": ([0.5, 0.99], [0.49, 0.991, 1]),
     "evaluate.false_alarms": ([0.01, 0.5], [0, 0.009, 0.51]),
     "labels.grades": (

@@ -70,7 +70,7 @@ def test_the_penalty_is_judged_on_specimens_that_were_left_out(shipped):
     specimens, pure = np.arange(90) // 3, np.arange(90) % 4 != 0
     one = changed(shipped, ridge={"folds": 30, "penalties": [30.0]})  # each specimen is a fold
     _, curve, _ = fitted(x, y, np.ones(90), specimens, pure, one)
-    mean, variance = moments(x, CHANNELS, one.pooling.balance)
+    mean, variance = moments(x, CHANNELS, one.pooling.balance, one.measured_weight)
     rows = (x - mean) / np.sqrt(variance)
     losses = []
     for specimen in range(30):

@@ -1,0 +1,1 @@
+"""Weights that were trained on photographs, from packages of the package index."""
