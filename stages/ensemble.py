@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sabi.grading import ensembling
+from sabi.networks import STANDARD
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, TRAINED, read_graded, read_table, write_json, write_table
@@ -15,7 +16,7 @@ OUT = Path("data/ensemble")
 
 
 def main(params: Params) -> None:
-    remove_former_candidates(params.networks)
+    remove_former_candidates([*STANDARD, *params.networks])
     method = params.ensemble.method
     tables = [read_table(TRAINED / member / "predictions.csv") for member in params.ensemble.members]
     grades = read_graded(MANIFEST, params.labels.rating).set_index("path").grade

@@ -25,6 +25,11 @@ METRICS = Path("metrics/train")
 
 
 def main(name: str, params: Params) -> None:
+    if name not in params.networks:  # one of the standard three; DVC wants its outputs all the same
+        (TRAINED / name).mkdir(parents=True)
+        write_json({}, METRICS / f"{name}.json")
+        print(f"{name}: not trained (standard: false)")
+        return
     manifest = read_graded(MANIFEST, params.labels.rating)
     parts = {part: read(part, manifest, params) for part in PARTITIONS}
     backbone = checked(parts["train"], params)[name]

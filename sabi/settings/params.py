@@ -30,6 +30,7 @@ class Params(Section):
     scale: Scale
     split: Split
     augment: Augment
+    standard: bool
     candidates: list[str]
     train: Train
     ensemble: Ensemble
@@ -44,8 +45,8 @@ class Params(Section):
 
     @property
     def networks(self) -> list[str]:
-        """All networks that are trained: the standard three, then the candidates."""
-        return [*STANDARD, *self.candidates]
+        """All networks that are trained: the standard three if they are, then the candidates."""
+        return [*(STANDARD if self.standard else ()), *self.candidates]
 
     @pydantic.field_validator("candidates")
     @classmethod
@@ -53,7 +54,7 @@ class Params(Section):
         others = [name for name in NETWORKS if name not in STANDARD]
         for name in candidates:
             if name in STANDARD:
-                raise ValueError(f"{name!r} is always trained; leave it out")
+                raise ValueError(f"{name!r} is one of the standard three; leave it out")
             if name not in NETWORKS:
                 raise ValueError(f"unknown network {name!r}; allowed: {', '.join(others)}")
         if len(set(candidates)) < len(candidates):
@@ -69,6 +70,8 @@ class Params(Section):
     def _members(self) -> None:
         for member in self.ensemble.members:
             if member not in self.networks:
+                if member in STANDARD:
+                    raise ValueError(f"ensemble.members: {member!r} is not trained; set standard to true")
                 if member in NETWORKS:
                     raise ValueError(f"ensemble.members: {member!r} is not trained; add it to candidates")
                 known = ", ".join(self.networks)

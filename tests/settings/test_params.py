@@ -169,6 +169,14 @@ def test_a_fold_is_one_of_the_folds_and_takes_the_place_of_the_test_share():
     assert "split.validation and a fold together must leave some for training" in complaint(raw)
 
 
+def test_without_the_standard_three_the_candidates_are_all_there_is():
+    assert check(changed(standard=False, candidates=["vgg16"], ensemble__members=["vgg16"])).networks == [
+        "vgg16"
+    ]
+    message = complaint(changed(standard=False, candidates=["vgg16"]))
+    assert "'efficientnet' is not trained; set standard to true" in message
+
+
 def test_the_gate_has_a_rule_for_every_metric():
     assert set(RAW["gate"]["rules"]) == {*METRICS, *sets.METRICS}
 
@@ -322,7 +330,7 @@ def test_no_number_is_infinite_or_nan(name, wrong):
         ),
         ("ensemble.members", ["vgg16"], "ensemble.members: 'vgg16' is not trained; add it to candidates"),
         ("ensemble.members", ["densenet", "densenet"], "names a member twice"),
-        ("candidates", ["densenet"], "'densenet' is always trained; leave it out"),
+        ("candidates", ["densenet"], "'densenet' is one of the standard three; leave it out"),
         ("candidates", ["resnet"], "unknown network 'resnet'; allowed: inceptionresnet, xception, vgg16"),
         ("labels.source", "names", "'name', 'folder' or 'csv'"),
         ("labels.sound", "1", "labels.sound = '1' must be one of labels.grades, not the worst: 2, 3, 4, 5"),
