@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from sabi.runtime.determinism import pin_environment
-from sabi.runtime.errors import InputError, NoSpace, lacks_space
 from sabi.runtime.interruption import INTERRUPTED, quick_end
-from sabi.words.texts import Language
-
-pin_environment()
 
 with quick_end("interrupted"):
+    from sabi.runtime.determinism import pin_environment
+
+    pin_environment()
+
     import typer
+
+    from sabi.runtime.errors import InputError, NoSpace, lacks_space
+    from sabi.words.texts import Language
 
 app = typer.Typer(
     help="Grades rust on weathering steel from photographs.",

@@ -9,12 +9,14 @@ one line, and that the stage does not outlive DVC.
 import os
 import sys
 
-from sabi.runtime.determinism import pin_environment
 from sabi.runtime.interruption import end_at_once, end_with_dvc
 
-pin_environment()
-
-if sys.argv[0] == "-m":  # while Python looks for the module of `python -m`
+ITSELF = sys.argv[0] == "-m"  # while Python looks for the module of `python -m`
+if ITSELF:
     end_at_once()  # until `sabi.stage.run` begins
-    if "DVC_STAGE" in os.environ:
-        end_with_dvc()
+
+from sabi.runtime.determinism import pin_environment  # noqa: E402
+
+pin_environment()
+if ITSELF and "DVC_STAGE" in os.environ:
+    end_with_dvc()

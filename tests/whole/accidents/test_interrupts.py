@@ -46,6 +46,7 @@ def test_ctrl_c_while_a_stage_loads_is_one_line(tmp_path, module):
     """From the moment when Python has found our code; before that it is Python's own."""
     chance = random.Random(module)
     command = [sys.executable, "-m", *f"stages.{module}".split()]
+    in_time = 0
     for _ in range(8):
         process = subprocess.Popen(
             command,
@@ -58,5 +59,9 @@ def test_ctrl_c_while_a_stage_loads_is_one_line(tmp_path, module):
         time.sleep(chance.uniform(0.3, 3))
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
-        # Where it was quicker it has found no params.yaml.
-        assert (process.returncode, said) == (130, f"{CONTINUE}\n") or said.startswith("error: params.yaml")
+        # Where it was quicker it has found no params.yaml, where it was slower not yet our code.
+        ours = any(str(ROOT / place) in said for place in ("stages", "sabi"))
+        quicker, slower = said.startswith("error: params.yaml"), "KeyboardInterrupt" in said and not ours
+        assert (process.returncode, said) == (130, f"{CONTINUE}\n") or quicker or slower
+        in_time += not slower
+    assert in_time >= 4
