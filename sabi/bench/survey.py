@@ -28,7 +28,18 @@ from sabi.tables import read_table, write_table
 RUNS = Path(__file__).with_name("survey.yaml")
 RECORD = Path("metrics/survey.csv")
 JOBS = 2  # at once; a part of each run has only one thread
-COLUMNS = ["group", "title", "settings", "baseline", "accuracy", "low", "high", "kappa", "mae", "seconds"]
+COLUMNS = [
+    "group",
+    "title",
+    "settings",
+    "baseline",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "kappa",
+    "mae",
+    "seconds",
+]
 
 
 def rows_of(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -132,8 +143,8 @@ def figures(revision: str, member: str | None) -> dict[str, float | None]:
     keys = [read(f"data/networks/{name}/model.json")["key"] for name in trained]
     return {
         "accuracy": metrics["accuracy"],
-        "low": low,
-        "high": high,
+        "accuracy_low": low,
+        "accuracy_high": high,
         "kappa": metrics["kappa"],
         "mae": metrics["mae"],
         "seconds": results.seconds_of(keys),
@@ -146,7 +157,7 @@ def table(record: pd.DataFrame) -> str:
     for group, rows in record.groupby("group", sort=False):
         lines += [f"| {group} | accuracy (95 %) | kappa | MAE | seconds |", "|---|---|---|---|---|"]
         for row in rows.to_dict("records"):
-            accuracy = f"{row['accuracy']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+            accuracy = f"{row['accuracy']:.2f} ({row['accuracy_low']:.2f} to {row['accuracy_high']:.2f})"
             seconds = "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}"
             numbers = f"{row['kappa']:.2f} | {row['mae']:.2f} | {seconds}"
             title = row["title"].replace("|", "\\|")  # a bar would end the cell

@@ -14,7 +14,7 @@ from sabi.weights.conversion import load
 from sabi.weights.state_dict import read_state_dict
 
 PACKAGES = Path(__file__).with_name("packages.txt")  # as pip reads them: versions and hashes
-SIZE = 224  # weights do not depend on it
+SIZE = 224  # pixels, what they were trained on; weights do not depend on it
 LITES = [name for name, network in NETWORKS.items() if isinstance(network, Lite)]
 
 
@@ -50,6 +50,15 @@ def _make(name: str, folder: Path) -> Path:
     partial.rename(file)
     (folder / f"{name}.LICENSE.txt").write_bytes(licence)
     return file
+
+
+def experiment(names: list[str]) -> str:
+    """The command that trains an ensemble of the networks `names` with their weights."""
+    listed = f"[{','.join(names)}]"
+    changes = ["standard=false", f"candidates={listed}", f"ensemble.members={listed}"]
+    changes += [f"+train.weights_of.{name}=weights" for name in names]
+    changes += [f"augment.size={SIZE}", "augment.copies=0", "train.pooling.flips=4"]
+    return " ".join(["dvc exp run", *(f"-S {change}" for change in changes)])
 
 
 def track(folder: Path) -> bool:

@@ -76,8 +76,8 @@ def test_the_table_has_a_line_a_row_in_the_order_of_the_record():
     row = {
         "title": "ridge",
         "accuracy": 0.911,
-        "low": 0.8,
-        "high": 1.0,
+        "accuracy_low": 0.8,
+        "accuracy_high": 1.0,
         "kappa": 0.98,
         "mae": 0.2,
         "seconds": 7.4,
