@@ -29,6 +29,12 @@ def main(params: Params) -> None:
     scores_table = combined.assign(score=ensembling.combine(scores, method, weights))
     write_table(scores_table, OUT / "scores.csv")
     by_member = dict(zip(params.ensemble.members, weights, strict=True))
+    unseen = [read_table(TRAINED / member / "out_of_fold.csv") for member in params.ensemble.members]
+    if any(table.empty for table in unseen):  # of a member that no cross-validation has scored
+        unseen = [table[:0] for table in unseen]
+    scores = np.stack([table.score for table in unseen])
+    combined = unseen[0].assign(score=ensembling.combine(scores, method, weights))
+    write_table(combined, OUT / "out_of_fold.csv")
     made = ensembling.Ensemble(method=method, weights=by_member).model_dump()
     write_json(made, OUT / "ensemble.json")
     print(f"ensemble: {made}")

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from sabi.evaluation import projection, sets
+from sabi.evaluation.audit import audit
 from sabi.evaluation.metrics import counts, intervals, measure, score_errors
 from sabi.settings.params import Params
 from sabi.stage import run
@@ -15,6 +17,7 @@ from sabi.tables import (
     SET_COLUMNS,
     TRAINED,
     read_graded,
+    read_table,
     write_graded,
     write_json,
 )
@@ -50,6 +53,9 @@ def main(params: Params) -> None:
     write_json(metrics, METRICS / "members.json")
     write_json(validation, METRICS / "validation.json")
     write_json(bounds, OUT / "intervals.json")
+
+    seen = pd.concat([graded["ensemble"], read_table("data/ensemble/out_of_fold.csv")])
+    write_graded(audit(manifest, seen), rating, OUT / "doubtful_labels.csv")
 
     embeddings = [np.load(TRAINED / member / "embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)

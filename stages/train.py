@@ -40,14 +40,13 @@ def main(name: str, params: Params) -> None:
         trained = train(backbone, parts, params, checkpoint, log.step)
         log.seconds_before = checkpoint.seconds_before
         predictions, metrics = trained.predictions(parts), trained.metrics()
-        # What the store had is no property of the training: told to MLflow alone.
-        embeddings = {"embeddings": trained.needed, "embeddings_reused": trained.reused}
-        log.metrics(metrics | {"parameters": trained.parameters} | embeddings)
+        log.metrics(metrics | trained.counts())
 
     folder = TRAINED / name
     save(folder, trained.member(params.train.measured, key), trained.head, trained.network)
     write_table(trained.curve, folder / "curve.csv")
     write_table(predictions, folder / "predictions.csv")
+    write_table(trained.unseen(parts), folder / "out_of_fold.csv")
     write_rows(trained.rows, manifest.partition, folder / "embeddings.npy")
     write_json(metrics, METRICS / f"{name}.json")
     checkpoint.delete()

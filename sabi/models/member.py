@@ -7,6 +7,7 @@ A folder of `data/networks` holds what `train` wrote:
     backbone.weights.h5   the backbone's, Keras's format, only if it was trained
     curve.csv             errors by epoch, or by penalty for the ridge head
     predictions.csv       path, partition, score: validation and test
+    out_of_fold.csv       path, score: training photographs, by heads that have not seen their specimens
     embeddings.npy        (photographs, features) float32, in the manifest's order
 
 The first three suffice to score photographs.

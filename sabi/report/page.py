@@ -74,6 +74,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         **judged_pictures(manifest, params, said),
         corrected=corrected(manifest, rating, language),
         curves={who: curve(who, said) for who in metrics if who != "ensemble"},
+        doubtful=doubtful(manifest, params.report.worst, rating),
         **pictures_of_data(manifest, params, said, noun),
         table=counts_table(manifest, rating, said),
         rejected=told(read_table(REJECTED), language),
@@ -249,6 +250,23 @@ def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, ratin
     farthest = wrong.loc[order]
     photos = farthest.assign(score=rating.shown(farthest.score.to_numpy())).to_dict("records")
     return [photo | {"png": base64_of(png(pixels[row_of[photo["path"]]]))} for photo in photos]
+
+
+def doubtful(manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:
+    """Photographs whose inspector's grade deserves another look, the most doubtful first, with pictures.
+
+    Those whose score is nearer to another grade; scores are on the scale of the names.
+    """
+    table = read_graded("data/evaluate/doubtful_labels.csv", rating)
+    table = table[table.apart > 0.5][:count]
+    pixels = {part: np.load(f"data/augment/{part}.npy", mmap_mode="r")[0] for part in PARTITIONS}
+    row_of = {
+        path: row for part in PARTITIONS for row, path in enumerate(manifest.path[manifest.partition == part])
+    }
+    photos = table.assign(score=rating.shown(table.score.to_numpy())).to_dict("records")
+    return [
+        photo | {"png": base64_of(png(pixels[photo["partition"]][row_of[photo["path"]]]))} for photo in photos
+    ]
 
 
 def counts_table(manifest: pd.DataFrame, rating: Grades, said: dict[str, str]) -> dict[str, list[str]]:

@@ -30,6 +30,9 @@ class Fitted:
     head: Head
     curve: pd.DataFrame  # a row per step
     best: int  # the row that was kept
+    # Scores (n,) of the training photographs by heads that have learnt from other specimens alone, where
+    # there were such: those of a cross-validation.
+    out_of_fold: np.ndarray | None = None
 
 
 def features(embed: Embedder, part: Part, label: str, versions: int | None = None) -> np.ndarray:

@@ -51,7 +51,8 @@ def fit_ridge(
     other photographs would tell the answer. Rows that are not pure take no part
     in it. `validation`, embeddings (m, features) and grades (m,), is only measured.
 
-    The curve has a row per penalty, strongest first. Raises `InputError` if
+    The curve has a row per penalty, strongest first. The scores out of fold are those of the
+    rows that are pure, NaN elsewhere. Raises `InputError` if
     there are fewer groups than folds, or if no penalty can be so small.
     """
     embeddings, scores = examples.embeddings, examples.scores
@@ -81,12 +82,12 @@ def fit_ridge(
     penalties = sorted(params.ridge.penalties, reverse=True)
     # The generator whose numbers NumPy promises never to change; it gives scikit-learn's folds.
     shuffled = np.random.RandomState(params.seed).permutation(np.unique(groups[pure]))
-    crossval = []
+    crossval, unseen = [], np.full((len(rows), len(penalties)), np.nan)
     for held_out in np.array_split(shuffled, params.ridge.folds):
-        out = np.isin(groups, held_out)
-        fits = solved(np.flatnonzero(pure & ~out))
-        error = predicted(rows[pure & out], fits) - scores[pure & out, None]
-        crossval.append(np.mean(error**2, axis=0))
+        out = pure & np.isin(groups, held_out)
+        fits = solved(np.flatnonzero(pure & ~np.isin(groups, held_out)))
+        unseen[out] = predicted(rows[out], fits)
+        crossval.append(np.mean((unseen[out] - scores[out, None]) ** 2, axis=0))
     crossval_loss = np.mean(crossval, axis=0)
 
     fits = solved(np.arange(len(rows)))
@@ -110,7 +111,7 @@ def fit_ridge(
         "score.bias": fits[-1:, best],
     }
     head = Head(spec, {name: array.astype(np.float32) for name, array in weights.items()})
-    return Fitted(head, pd.DataFrame(curve), best)
+    return Fitted(head, pd.DataFrame(curve), best, np.clip(unseen[:, best], LOWEST, spec.grades))
 
 
 def _solved(

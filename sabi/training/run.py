@@ -33,6 +33,7 @@ class Trained:
     network: "keras.Model | None"  # if it was trained itself
     curve: pd.DataFrame
     best: int  # the row of the curve that was kept
+    out_of_fold: np.ndarray | None  # scores (n,) of training photographs, as `Fitted` has them
     rows: dict[str, np.ndarray]  # features (n, f) float32 by partition, without copies
     parameters: int
     needed: int  # embeddings
@@ -59,12 +60,30 @@ class Trained:
             "validation_mae": round(float(kept.validation_mae), 6),
         }
 
+    def counts(self) -> dict[str, float]:
+        """What is told to MLflow alone: what the store had is no property of the training."""
+        return {
+            "parameters": self.parameters,
+            "embeddings": self.needed,
+            "embeddings_reused": self.reused,
+        }
+
     def predictions(self, parts: dict[str, Part]) -> pd.DataFrame:
         """Path, partition and score of validation and test."""
         return pd.concat(
             parts[part].rows[["path", "partition"]].assign(score=self.head.predict(self.rows[part]))
             for part in ("validation", "test")
         )
+
+    def unseen(self, parts: dict[str, Part]) -> pd.DataFrame:
+        """Path and score of the training photographs, each by heads that have not seen its specimen.
+
+        Empty where the head was not cross-validated, or the network has learnt from all of them.
+        """
+        rows = parts["train"].rows[["path"]]
+        if self.out_of_fold is None:
+            return rows[:0].assign(score=[])
+        return rows.assign(score=self.out_of_fold[: len(rows)])
 
 
 def checked(train: Part, params: Params) -> dict[str, BackboneSpec]:
@@ -121,6 +140,7 @@ def train(
         network,
         fitted.curve,
         fitted.best,
+        fitted.out_of_fold if network is None else None,
         # The photographs come before their copies.
         {part: rows[part][: len(parts[part].rows)] for part in PARTITIONS},
         embed.parameters + fitted.head.parameters,

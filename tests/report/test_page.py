@@ -146,10 +146,13 @@ def results(tmp_path_factory) -> Path:
     measured = {name: random.random(27) for name in measuring.FEATURES}
     write_table(manifest[["path"]].assign(**measured), folder / "data/augment/measured.csv")
     Image.fromarray(random.integers(0, 256, (80, 90, 3), np.uint8)).save(folder / "data/augment/copies.png")
-    for part in ("train", "test"):
+    for part in PARTITIONS:
         np.save(folder / f"data/augment/{part}.npy", random.integers(0, 256, (1, 9, 32, 32, 3), np.uint8))
     curve = pd.DataFrame({"step": range(3), "train_mae": [1, 0.5, 0.2], "validation_mae": [1, 0.6, 0.7]})
     write_table(curve, folder / "data/networks/densenet/curve.csv")
+    audited = manifest[["path", "partition", "specimen", "grade"]].assign(score=2.25, apart=0.25)
+    audited.loc[0, ["score", "apart"]] = 2.75, 1.75
+    write_graded(audited, rating, folder / "data/evaluate/doubtful_labels.csv")
     chosen = params()
     trained = MemberSpec(
         backbone=BackboneSpec.of("densenet", chosen.train, 32),
@@ -206,8 +209,8 @@ def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(page
         and "Altered copies by grade" in html
     )
     # Four graded, an unlike one beside the nearest, two of grades, five features, three maps, a curve, the
-    # sheet, a misgraded one; all inside.
-    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 1
+    # sheet, a misgraded one, a doubtful label; all inside.
+    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 1 + 1
     assert all(re.search('alt="[^"]{8,}"', image) for image in re.findall("<img [^>]*>", html))
     assert not re.search(r"""(src|href)=["'](?!data:|#)|url\(|@import|<script|<link""", html)
 
@@ -221,7 +224,17 @@ def plain(html: str) -> str:
 def test_the_steel_comes_first_then_the_models_quality(pages):
     html = pages["en"]
     places = re.findall('<h2 id="([a-z]+)">', html)
-    assert places == ["graded", "quality", "members", "differ", "worst", "training", "data", "parameters"]
+    assert places == [
+        "graded",
+        "quality",
+        "members",
+        "differ",
+        "worst",
+        "labels",
+        "training",
+        "data",
+        "parameters",
+    ]
     assert re.findall('<a href="#([a-z]+)">', html) == places
     text = plain(html)
     assert "2 to act on" in text and "0 to watch" in text and "2 sound" in text
@@ -249,6 +262,12 @@ def test_what_is_doubted_is_said_at_the_photograph_and_unlike_ones_stand_beside_
     unlike = text[text.index("Beside each the training photograph") :]
     assert "good & bright <s>.jpg nearest known: train3<i>.png" in unlike
     assert "nearest known: train0" not in text
+
+
+def test_a_grade_worth_another_look_is_shown_with_its_score(pages):
+    text = plain(pages["en"])
+    looked = text[text.index("Grades worth another look Where") :]
+    assert "inspector <b>不良 score 2.75 train0<i>.png Training Error" in looked
 
 
 def test_the_foot_names_the_data_and_the_model_but_no_day_of_today(pages):
