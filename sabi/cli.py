@@ -120,6 +120,28 @@ def grade(
     raise typer.Exit(2 if survey.graded.empty else int(len(survey.rejected) > 0))
 
 
+@app.command("next")
+def next_labels(
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="how many")],
+    photographs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PHOTOS...", help="files, folders, or patterns in quotes; data/unlabelled"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="a new folder for the list and a page")] = Path("next"),
+    model: Annotated[
+        str, typer.Option(help="the folder of a model, or models:/sabi@champion")
+    ] = "data/model",
+    language: Annotated[Language, typer.Option(help="of the page")] = "en",
+) -> None:
+    """Choose the photographs that an inspector should grade next."""
+    from sabi.serving.next_labels import choose_into
+
+    table = choose_into(out, count, photographs or ["data/unlabelled"], folder_of(model), language)
+    for place, file in enumerate(table.file, start=1):
+        print(f"{place}. {file}")
+    print(f"open {out / 'index.html'}, and write grades into {out / 'labels.csv'}")
+
+
 @app.command()
 def serve(
     model: Annotated[

@@ -17,6 +17,7 @@ COMMANDS = [
     "weights",
     "precheck",
     "grade",
+    "next",
     "serve",
     "export",
     "register",

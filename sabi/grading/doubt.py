@@ -22,6 +22,7 @@ COLUMNS = ["low", "high", "look", "nearest", "distance"]
 # "dark", "bright", "plain", "blurred"; "unlike" what was learnt from; the set of grades
 # crosses the "border" to sound; "members" disagree; the score is near a "threshold".
 REASONS = ("dark", "bright", "plain", "blurred", "unlike", "border", "members", "threshold")
+PICTURE = frozenset(REASONS[:4])  # what is wrong with the picture itself
 APART = 1.0  # grades between the members' scores at which they disagree
 NEAR = 0.05  # grades from a threshold
 

@@ -97,6 +97,31 @@ class Grader:
                 bar.update(len(some))
         return rows
 
+    def features(
+        self, photographs: Sequence[Photograph], scales: Sequence[float | None] | None = None
+    ) -> np.ndarray:
+        """What the heads see of each photograph (n, f) float32, standardised, side by side.
+
+        Raises `Unusable` for one that cannot be used.
+        """
+        known = scales if scales is not None else [None] * len(photographs)
+        given = list(zip(photographs, known, strict=True))
+        found = []
+        for start in range(0, len(given), AT_ONCE):
+            seen = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
+            for one in seen:
+                if isinstance(one, Unusable):
+                    raise one
+            pixels, features = (np.array(column) for column in zip(*seen, strict=True))
+            measured = features if self._measures else None
+            found.append(self._standardised([scorer.features(pixels, measured) for scorer in self._scorers]))
+        return np.concatenate(found)
+
+    def _standardised(self, given: list[np.ndarray]) -> np.ndarray:
+        """Side by side, each as its head sees it, what the members' `features` gave."""
+        alike = [scorer.standardised(rows) for scorer, rows in zip(self._scorers, given, strict=True)]
+        return np.hstack(alike)
+
     def _seen(self, photograph: Photograph, scale: float | None) -> tuple[np.ndarray, list[float]] | Unusable:
         """What the networks see, and what is measured if that is needed; or why it cannot be used."""
         spec = self.spec
@@ -130,8 +155,7 @@ class Grader:
         grades = to_grades(scores, spec.thresholds)
         if spec.correction is not None:
             grades = correction.apply(spec.correction, scores, grades, features)
-        alike = [scorer.standardised(rows) for scorer, rows in zip(self._scorers, given, strict=True)]
-        distances, nearest = self._training.nearest(np.hstack(alike))
+        distances, nearest = self._training.nearest(self._standardised(given))
         faults = [quality.fault(photograph, spec.doubt.sharpness) for photograph in pixels]
         known = Seen(scores, each, distances, nearest, faults)
         doubted = told(spec.doubt, known, grades, spec.thresholds, spec.rating)

@@ -70,7 +70,7 @@ def write_csv(table: pd.DataFrame, file: Path) -> None:
     """Write a table for spreadsheet programs: UTF-8 with its mark, scores of two decimals, no formulas."""
     safe = table.copy()
     for column in safe.columns:
-        if column == "path":
+        if column in ("path", "file"):
             safe[column] = [path_cell(value) for value in safe[column]]
         elif not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = [text_cell(value) for value in safe[column]]
