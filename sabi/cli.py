@@ -91,7 +91,7 @@ def precheck() -> None:
 
 
 @app.command()
-def grade(
+def grade(  # noqa: PLR0913  a command has as many as it has options
     photographs: Annotated[
         list[str], typer.Argument(metavar="PHOTOS...", help="files, folders, or patterns in quotes")
     ],
@@ -101,16 +101,23 @@ def grade(
     ] = "data/model",
     language: Annotated[Language, typer.Option(help="of the page and the workbook")] = "en",
     sort: Annotated[bool, typer.Option("--sort", help="copy each into score<grade>")] = False,
+    why: Annotated[bool, typer.Option("--why", help="show what pulls each score down")] = False,
+    tiles: Annotated[bool, typer.Option("--tiles", help="show grades over each photograph")] = False,
+    window: Annotated[
+        int | None, typer.Option(min=1, help="side of a tile in pixels; needed where scales are unknown")
+    ] = None,
 ) -> None:
     """Grade any photographs into a new folder.
 
     Exit status: 0 all are graded, 1 some files are not, 2 none is.
     """
+    from sabi.serving.closer import Look
     from sabi.serving.console import print_survey
     from sabi.serving.grading import grade_into
 
     try:
-        survey = grade_into(out, photographs, folder_of(model), language, sort)
+        look = Look(why, tiles or window is not None, window)
+        survey = grade_into(out, photographs, folder_of(model), language, sort, look)
     except InputError as error:
         print_errors([str(error)])
         raise typer.Exit(2) from None

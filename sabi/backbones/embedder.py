@@ -152,15 +152,17 @@ class Embedder:
             THREADS,
         )
 
-    def __call__(self, pixels: np.ndarray, label: str | None = None) -> np.ndarray:
+    def __call__(self, pixels: np.ndarray, label: str | None = None, keep: bool = True) -> np.ndarray:
         """Embeddings (n, features) float32 of (n, size, size, 3) uint8; `label` shows a progress bar.
 
-        Each is the mean over `pooling.flips` forms of the photograph.
+        Each is the mean over `pooling.flips` forms of the photograph. Without `keep` the store
+        is left alone: what is embedded will not come again.
         """
         forms = FLIPS[: self.spec.pooling.flips]
-        total = self._embedded(pixels, label)
+        embedded = self._embedded if keep else self._compute
+        total = embedded(pixels, label)
         for form in forms[1:]:
-            total += self._embedded(form(pixels), label)
+            total += embedded(form(pixels), label)
         return total / len(forms) if len(forms) > 1 else total
 
     def _embedded(self, pixels: np.ndarray, label: str | None) -> np.ndarray:

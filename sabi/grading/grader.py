@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from sabi.grading import correction
+from sabi.grading import correction, occlusion
 from sabi.grading.doubt import Seen, told
 from sabi.grading.ensembling import combine
 from sabi.grading.model import TRAINING, ModelSpec, check
@@ -78,11 +78,13 @@ class Grader:
         photographs: Sequence[Photograph],
         scales: Sequence[float | None] | None = None,
         label: str | None = None,
+        keep: bool = True,
     ) -> list[Row]:
         """A row for each photograph, in order; some are in memory at a time, whatever their number.
 
         `scales` are millimetres a pixel, the model's own for None. A photograph's row
-        is the same in any company. `label` shows a progress bar.
+        is the same in any company. `label` shows a progress bar; without `keep` no embedding is
+        looked up or kept.
         """
         known = scales if scales is not None else [None] * len(photographs)
         given = list(zip(photographs, known, strict=True))
@@ -90,7 +92,7 @@ class Grader:
         with tqdm(total=len(given), desc=label, disable=label is None, unit="photo") as bar:
             for start in range(0, len(given), AT_ONCE):
                 some = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
-                graded = iter(self._graded([seen for seen in some if not isinstance(seen, Unusable)]))
+                graded = iter(self._graded([seen for seen in some if not isinstance(seen, Unusable)], keep))
                 rows += [
                     Row.rejected(str(seen)) if isinstance(seen, Unusable) else next(graded) for seen in some
                 ]
@@ -116,6 +118,20 @@ class Grader:
             measured = features if self._measures else None
             found.append(self._standardised([scorer.features(pixels, measured) for scorer in self._scorers]))
         return np.concatenate(found)
+
+    def why(self, photograph: Photograph, scale: float | None = None) -> Image.Image | Unusable:
+        """The photograph as the networks see it, red where it pulls the score down, blue where up."""
+        seen = self._seen(photograph, scale)
+        if isinstance(seen, Unusable):
+            return seen
+        pixels, features = seen
+
+        def score(covered: np.ndarray) -> np.ndarray:
+            measured = np.tile(features, (len(covered), 1)) if self._measures else None
+            each = [scorer.score(scorer.features(covered, measured, keep=False)) for scorer in self._scorers]
+            return combine(np.stack(each), self.spec.method, list(self.spec.weights.values()))
+
+        return occlusion.picture(pixels, occlusion.effects(pixels, score))
 
     def _standardised(self, given: list[np.ndarray]) -> np.ndarray:
         """Side by side, each as its head sees it, what the members' `features` gave."""
@@ -143,13 +159,13 @@ class Grader:
         features = measure(image, scale if self.spec.millimetres else None)
         return [features[name] for name in FEATURES]
 
-    def _graded(self, seen: list[tuple[np.ndarray, list[float]]]) -> list[Row]:
+    def _graded(self, seen: list[tuple[np.ndarray, list[float]]], keep: bool) -> list[Row]:
         if not seen:
             return []
         pixels, features = (np.array(column) for column in zip(*seen, strict=True))
         measured = features if self._measures else None
         spec, names = self.spec, self.spec.grades
-        given = [scorer.features(pixels, measured) for scorer in self._scorers]
+        given = [scorer.features(pixels, measured, keep) for scorer in self._scorers]
         each = np.stack([scorer.score(rows) for scorer, rows in zip(self._scorers, given, strict=True)])
         scores = combine(each, spec.method, list(spec.weights.values()))
         grades = to_grades(scores, spec.thresholds)

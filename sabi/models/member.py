@@ -90,12 +90,15 @@ class Scorer:
         """Write into a member's folder what is needed to score without building its network."""
         self._embed.export(folder)
 
-    def features(self, pixels: np.ndarray, measured: np.ndarray | None = None) -> np.ndarray:
+    def features(
+        self, pixels: np.ndarray, measured: np.ndarray | None = None, keep: bool = True
+    ) -> np.ndarray:
         """What the head is given (n, features) float32, of photographs (n, size, size, 3) uint8.
 
+        Without `keep` the store is left alone.
         `measured` are the features (n, f) measured in the photographs, needed if `spec.measured`.
         """
-        features = self._embed(pixels)
+        features = self._embed(pixels, keep=keep)
         if self.spec.measured:
             if measured is None:
                 raise ValueError("this network was trained with measured features and needs them")

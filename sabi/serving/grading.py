@@ -15,12 +15,16 @@ from sabi.grading.model import ModelSpec, identity
 from sabi.report import pictures
 from sabi.report.colours import grade_colours
 from sabi.serving import batch, overview, tables, workbook
+from sabi.serving.closer import Look, look_closer
 from sabi.serving.loading import load
 from sabi.serving.selection import select
 from sabi.tables import write_json
 from sabi.words.texts import Language, texts
 
 TABLE, WORKBOOK, PAGE, RECORD = "grades.csv", "grades.xlsx", "index.html", "survey.json"
+
+
+PLAIN = Look()
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,12 @@ class Survey:
 
 
 def grade_into(
-    out: Path, given: Sequence[str], model: Path, language: Language = "en", sort: bool = False
+    out: Path,
+    given: Sequence[str],
+    model: Path,
+    language: Language = "en",
+    sort: bool = False,
+    look: Look = PLAIN,
 ) -> Survey:
     """Grade the photographs that `given` names with the model in a folder; tables and pages lie in `out`.
 
@@ -48,6 +57,7 @@ def grade_into(
     rejected = tables.rejected_table(done)
     tables.write_csv(tables.for_people(graded), out / TABLE)
     tables.write_csv(rejected, out / "rejected.csv")
+    scales = {one.file: one.mm_per_pixel for one in selected}
     shown = pictures.thumbnails(graded.file[: pictures.MOST])
     card = card_of(model)
     facts = facts_of(model, grader.spec, card, language)
@@ -57,6 +67,7 @@ def grade_into(
         "facts": facts,
         "drawings": card is not None and card.drawings > 0,
         "unfinished": None if finished else len(selected),
+        "closer": look_closer(grader, graded, scales, look, out),
     }
     page = overview.render(graded, rejected, shown, about, grader.spec.rating, language)
     (out / PAGE).write_text(page, encoding="utf-8")

@@ -23,7 +23,9 @@ def render(
     rating: Grades,
     language: Language,
 ) -> str:
-    """The page, everything in one file; `about` has facts (of the model), drawings and unfinished."""
+    """The page, everything in one file; `about` has facts (of the model), drawings, unfinished and closer
+    (what `look_closer` gave).
+    """
     colours = grade_colours(len(rating.names))
     rows = graded.drop(columns="file").to_dict("records")
     encoded = [base64.b64encode(picture).decode("ascii") for picture in pictures]
@@ -31,7 +33,10 @@ def render(
         t=texts(language),
         language=language,
         counts=[(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
-        photos=[row | {"picture": picture} for row, picture in zip(rows, encoded, strict=False)],
+        photos=[
+            row | {"picture": picture, "closer": closer}
+            for row, picture, closer in zip(rows, encoded, about["closer"], strict=False)
+        ],
         without_pictures=len(rows) - len(encoded),
         groups={
             by: roll_up(graded, by, rating).to_dict("records")
