@@ -17,6 +17,7 @@ Spec = TypeVar("Spec", bound=pydantic.BaseModel)
 
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
+INSPECTORS = Path("data/split/inspectors.csv")
 SUMMARY = Path("data/split/summary.json")  # what the stage `split` counted
 TRAINED = Path("data/networks")
 MODEL = Path("data/model")  # all that grading needs
@@ -29,7 +30,7 @@ AT_ONCE = 1024  # rows of an array
 GRADES = ("grade", "actual", "predicted", "before", "after", "low", "high")
 SCORES = ("score", "soft_score")
 KEYS = ("path", "sha256", "specimen", "partition", "nearest")
-TEXT = (*KEYS, "reason", "look", "member", "settings", "baseline", *GRADES)
+TEXT = (*KEYS, "inspector", "reason", "look", "member", "settings", "baseline", *GRADES)
 
 
 def read_table(file: str | Path | TextIO) -> pd.DataFrame:

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 
 from sabi.evaluation import projection, sets
+from sabi.evaluation.agreement import agreement
 from sabi.evaluation.audit import audit
 from sabi.evaluation.metrics import counts, intervals, measure, score_errors
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import (
+    INSPECTORS,
     MANIFEST,
     PREDICTION_COLUMNS,
     PREDICTIONS,
@@ -54,9 +56,10 @@ def main(params: Params) -> None:
     write_json(validation, METRICS / "validation.json")
     write_json(bounds, OUT / "intervals.json")
 
+    agreed = agreement(read_graded(INSPECTORS, rating), read_graded(PREDICTIONS, rating), rating)
+    write_json(agreed, OUT / "agreement.json")
     seen = pd.concat([graded["ensemble"], read_table("data/ensemble/out_of_fold.csv")])
     write_graded(audit(manifest, seen), rating, OUT / "doubtful_labels.csv")
-
     embeddings = [np.load(TRAINED / member / "embeddings.npy") for member in params.ensemble.members]
     maps = projection.project(embeddings, params.evaluate.projection)
     maps = maps.join(manifest[["path", "partition", "grade"]], on="row").drop(columns="row")

@@ -16,7 +16,7 @@ from sabi.names import normal
 from sabi.runtime.errors import InputError
 
 FILES = ("labels.csv", "labels.xlsx")
-COLUMNS = ("file", "grade", "specimen", "mm_per_pixel")
+COLUMNS = ("file", "grade", "specimen", "mm_per_pixel", "inspector")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 

@@ -3,13 +3,15 @@
 The table, `labels.csv` or `labels.xlsx`, lies directly in the folder of the
 photographs and has a row per photograph: `file`, its path below that folder;
 `grade`, a name of `labels.grades`; and, if known, `specimen` and
-`mm_per_pixel`. With grades from names or folders, and where there are no
+`mm_per_pixel`. With a column `inspector` it has a row for each inspector's
+grade of a photograph, whose grade is their median. With grades from names or folders, and where there are no
 grades, it may give the scale alone.
 
 Names are compared as a reader sees them: `sabi.names.normal`.
 """
 
 import re
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,6 +41,12 @@ class Label:
     grade: int  # 1, the worst, to the number of grades
     specimen: str | None = None  # in one spelling; None: no table says
     mm_per_pixel: float | None = None  # None: no table says
+    given: tuple[tuple[str, int], ...] = ()  # inspectors by name, and their grades, where a table names them
+
+    @property
+    def mean(self) -> float:
+        """The inspectors' mean, which training aims at; the grade where there is one alone."""
+        return statistics.fmean(grade for _, grade in self.given) if self.given else float(self.grade)
 
 
 def read(folder: Path, found: Iterable[str], labels: Labels) -> tuple[dict[str, Label], dict[str, str]]:
@@ -145,9 +153,13 @@ def _label(path: str, rows: list[Row], labels: Labels) -> Label:
     names = labels.grades
     if labels.source == "csv" and not rows:
         raise Unusable(f"has no row in {' or '.join(FILES)}")
-    row = _only(rows) if rows else {}
+    given = _given(rows, names) if labels.source == "csv" else ()
+    row = _agreed(rows) if given else _only(rows) if rows else {}
     scale, specimen = _scale(row), row.get("specimen") or ""
-    if labels.source == "csv":
+    if given:
+        # Of an even number the worse of the two in the middle.
+        name = names[statistics.median_low([grade for _, grade in given]) - 1]
+    elif labels.source == "csv":
         name = _grade(row["grade"], names)
     elif labels.source == "folder":
         name = normal(path.partition("/")[0]) if "/" in path else ""
@@ -162,7 +174,35 @@ def _label(path: str, rows: list[Row], labels: Labels) -> Label:
         name = max(fitting, key=len)
     if printable(specimen) != specimen:
         raise Unusable("its specimen in the table of labels has control characters")
-    return Label(names.index(name) + 1, normal(specimen) or None, scale)
+    return Label(names.index(name) + 1, normal(specimen) or None, scale, given)
+
+
+def _given(rows: list[Row], names: list[str]) -> tuple[tuple[str, int], ...]:
+    """Each inspector's grade by position, sorted; none if the table names no inspector."""
+    if not any(row.get("inspector") for row in rows):
+        return ()
+    grades: dict[str, int] = {}
+    for row in rows:
+        inspector = normal(row["inspector"])
+        if not inspector:
+            raise Unusable("has a row without an inspector in the table of labels; name who graded it")
+        if inspector in grades:
+            raise Unusable(f"has two grades by {inspector} in the table of labels; keep one")
+        grades[inspector] = names.index(_grade(row["grade"], names)) + 1
+    return tuple(sorted(grades.items()))
+
+
+def _agreed(rows: list[Row]) -> Row:
+    """What the rows of a photograph say beside grades; raises `Unusable` where they differ."""
+    row = dict(rows[0])
+    for name in ("specimen", "mm_per_pixel"):
+        said = sorted({other[name] for other in rows if other.get(name)})
+        if len(said) > 1:
+            raise Unusable(
+                f"its rows in the table of labels differ in {name} ({', '.join(said)}); make them one"
+            )
+        row[name] = said[0] if said else ""
+    return row
 
 
 def _grade(text: str, names: list[str]) -> str:

@@ -34,11 +34,12 @@ class Usable:
     trained: bool  # whether training may use it
 
 
-def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The manifest (a row per accepted photograph), the rejected files of `folder` and a summary.
+def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The manifest (a row per accepted photograph), rejected files, inspectors' grades and a summary.
 
     Every file found, and every row of a table of labels, is in exactly one of the two. The
-    manifest's grades are positions. The summary has the numbers of both, of drawings of the
+    manifest's grades are positions; the inspectors' (path, inspector, grade) have a row for each
+    that a table of labels names. The summary has the numbers of both, of drawings of the
     sample among the accepted, and of photographs taken for specimens of their own because
     nothing names one, with the first of those; and the specimens that differ by upper and
     lower case alone.
@@ -104,7 +105,9 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, dic
         "first_without_specimen": unnamed[0] if unnamed else None,
         "differ_by_case": differing_by_case(manifest.specimen),
     }
-    return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), summary
+    given = [(path, *one) for path in manifest.path for one in labelled[path].given]
+    inspectors = pd.DataFrame(given, columns=["path", "inspector", "grade"])
+    return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), inspectors, summary
 
 
 def _usable(path: str, decoded: Decoded, label: Label, named: str | None, params: Params) -> Usable:
@@ -117,7 +120,7 @@ def _usable(path: str, decoded: Decoded, label: Label, named: str | None, params
     chosen, rating = params.split, params.labels.rating
     name = rating.names[label.grade - 1]
     soft = partition.soft_score(
-        label.grade, decoded.sha256, seed=chosen.seed, half_width=chosen.soft_score.half_width
+        label.mean, decoded.sha256, seed=chosen.seed, half_width=chosen.soft_score.half_width
     )
     return Usable(
         decoded=decoded,

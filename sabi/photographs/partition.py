@@ -67,6 +67,6 @@ def partition_at(place: float, *, validation: float, test: float, folds: int, fo
     return "validation" if place < test + validation else "train"
 
 
-def soft_score(grade: int, sha256: str, *, seed: int, half_width: float) -> float:
+def soft_score(grade: float, sha256: str, *, seed: int, half_width: float) -> float:
     """The wiki's soft label: `grade` plus a uniform draw within `half_width`, from the content."""
     return grade + half_width * (2 * uniform("soft score", seed, sha256) - 1)

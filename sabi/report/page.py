@@ -74,6 +74,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         **judged_pictures(manifest, params, said),
         corrected=corrected(manifest, rating, language),
         curves={who: curve(who, said) for who in metrics if who != "ensemble"},
+        agreed=read_json("data/evaluate/agreement.json"),
         doubtful=doubtful(manifest, params.report.worst, rating),
         **pictures_of_data(manifest, params, said, noun),
         table=counts_table(manifest, rating, said),

@@ -326,3 +326,46 @@ def test_a_scale_that_cannot_be_used_stops_with_the_file_s_name(tmp_path, rows, 
     with_table(tmp_path, f"file,mm_per_pixel\n{rows}\n")
     with pytest.raises(InputError, match=f"labels.csv: a.jpg: .*{said}"):
         scales(tmp_path, ["a.jpg"])
+
+
+# Several inspectors.
+
+BY_THREE = """file,grade,specimen,inspector
+a.jpg,3,G1,mori
+a.jpg,4,G1,sato
+a.jpg,4,,ueda
+b.jpg,2,G2,mori
+b.jpg,3,G2,sato
+c.jpg,5,G3,ueda
+"""
+
+
+def test_the_grade_is_the_median_and_training_aims_at_the_mean(tmp_path):
+    known, rejected = read(with_table(tmp_path, BY_THREE), ["a.jpg", "b.jpg", "c.jpg"], labels("csv"))
+    assert rejected == {}
+    assert known["a.jpg"] == Label(4, "G1", None, (("mori", 3), ("sato", 4), ("ueda", 4)))
+    assert known["a.jpg"].mean == pytest.approx(11 / 3)
+    # Of an even number the worse of the two in the middle.
+    assert (known["b.jpg"].grade, known["b.jpg"].mean) == (2, 2.5)
+    assert (known["c.jpg"].grade, known["c.jpg"].mean) == (5, 5.0)
+    assert Label(3).mean == 3.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("a.jpg,3,,mori\na.jpg,4,,mori\n", "has two grades by mori"),
+        ("a.jpg,3,,mori\na.jpg,4,,\n", "has a row without an inspector"),
+        ("a.jpg,3,G1,mori\na.jpg,4,G2,sato\n", r"differ in specimen (G1, G2)"),
+        ("a.jpg,9,,mori\n", "its grade in the table of labels is '9'"),
+        ("a.jpg,3,,\na.jpg,4,,\n", "has 2 rows in the table of labels; keep one"),
+    ],
+)
+def test_what_inspectors_rows_cannot_say_is_told(tmp_path, rows, said):
+    folder = with_table(tmp_path, f"file,grade,specimen,inspector\n{rows}")
+    assert said in reason_against(folder, "a.jpg", labels("csv"))
+
+
+def test_a_table_of_scales_alone_may_name_inspectors(tmp_path):
+    folder = with_table(tmp_path, "file,mm_per_pixel,inspector\n3_a.jpg,0.1,mori\n")
+    assert read(folder, ["3_a.jpg"], labels())[0] == {"3_a.jpg": Label(3, None, 0.1)}

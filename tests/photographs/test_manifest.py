@@ -92,7 +92,7 @@ def test_only_specimens_moved_for_a_grade_move_when_others_come_or_go(pool, path
         for path in paths:
             (Path(some) / path).parent.mkdir(exist_ok=True)
             os.link(folder / path, Path(some) / path)
-        manifest, rejected, summary = split(Path(some), params(seed=seed))
+        manifest, rejected, _, summary = split(Path(some), params(seed=seed))
     expected = whole(seed)[whole(seed).path.isin(paths)].reset_index(drop=True)
     other = moved_for_a_grade(manifest, seed) | moved_for_a_grade(whole(seed), seed)
     stay = ~manifest.specimen.isin(other)
@@ -131,7 +131,7 @@ def test_equal_pixels_are_used_once_or_if_graded_differently_not_at_all(files):
             write(Path(folder) / path, picture, compress_level=number)
             grades_of[picture].add(grade)
             paths_of[picture].append(path)
-        manifest, rejected, _ = split(Path(folder), params())
+        manifest, rejected, _, _ = split(Path(folder), params())
     used = {min(paths_of[picture]) for picture, grades in grades_of.items() if len(grades) == 1}
     assert set(manifest.path) == used
     assert sorted([*manifest.path, *rejected.path]) == sorted(
@@ -150,7 +150,7 @@ def test_of_equal_pixels_the_file_stays_whose_name_tells_the_specimen(tmp_path, 
     """Else a copy would be a specimen of its own, perhaps on the other side of a test."""
     for path in (first, "3_specimen7-1.png", "3_specimen7-2.png", "3_zzz.png"):
         write(tmp_path / path, 1)
-    manifest, rejected, summary = split(tmp_path, params())
+    manifest, rejected, _, summary = split(tmp_path, params())
     kept = min([first, "3_specimen7-1.png"], key=lambda path: ("specimen" not in path, path))
     assert manifest.path.tolist() == [kept] and summary["without_specimen"] == 0
     assert set(rejected.reason) == {f"same pixels as {kept}; one is enough"}
@@ -160,7 +160,7 @@ def test_of_equal_pixels_the_file_stays_whose_specimen_the_table_tells(tmp_path)
     for path in ("a.png", "b.png", "c.png"):
         write(tmp_path / path, 1)
     (tmp_path / "labels.csv").write_text("file,grade,specimen\na.png,3,\nb.png,3,girder\nc.png,3,girder\n")
-    manifest, _, _ = split(tmp_path, params(labels={"source": "csv"}))
+    manifest, _, _, _ = split(tmp_path, params(labels={"source": "csv"}))
     assert manifest.path.tolist() == ["b.png"] and manifest.specimen.tolist() == ["girder"]
 
 
@@ -175,7 +175,7 @@ def test_every_file_is_in_exactly_one_of_manifest_and_rejected(tmp_path):
     (tmp_path / "3_empty.jpg").touch()
     (tmp_path / "3_text.jpg").write_text("rust")
     (tmp_path / "3_link.jpg").symlink_to(tmp_path / "gone.jpg")
-    manifest, rejected, _ = split(tmp_path, params())
+    manifest, rejected, _, _ = split(tmp_path, params())
     assert manifest.path.tolist() == sorted(good[1:])
     assert not set(manifest.path) & set(rejected.path)
     assert sorted([*manifest.path, *rejected.path]) == sorted(printable(path) for path in find(tmp_path))
@@ -191,8 +191,8 @@ def test_limits_of_size_are_those_of_the_parameters(tmp_path):
 
 
 def test_dropping_takes_scores_outside_the_scale_from_training_only(pool):
-    clipped, none, _ = split(pool[0], params(half_width=0.45))
-    dropped, rejected, _ = split(pool[0], params("drop", half_width=0.45))
+    clipped, none, _, _ = split(pool[0], params(half_width=0.45))
+    dropped, rejected, _, _ = split(pool[0], params("drop", half_width=0.45))
     outside = clipped.soft_score.isin([1.0, 5.0])
     training = clipped.partition == "train"
     assert none.empty and (outside & training).any() and (outside & ~training).any()
@@ -206,7 +206,7 @@ def test_only_drawings_that_are_used_are_counted(tmp_path):
     write(tmp_path / "3_a.png", 1)
     for name, colour in (("3_b.jpg", "red"), ("3_b copy.jpg", "red"), ("4_c.jpg", "blue")):
         Image.new("RGB", (9, 9), colour).save(tmp_path / name, comment=DRAWING_MARK)
-    manifest, rejected, summary = split(tmp_path, params())
+    manifest, rejected, _, summary = split(tmp_path, params())
     assert (len(manifest), len(rejected)) == (3, 1)
     counts = {"accepted": 3, "rejected": 1, "drawings": 2, "without_specimen": 3}
     assert summary == SUMMARY_OF_NONE | counts | {"first_without_specimen": "3_a.png"}
@@ -234,7 +234,7 @@ def test_text_comes_back_from_a_table_as_it_was(texts):
 def test_names_with_control_characters_are_rejected_in_one_row(tmp_path, name, shown):
     """macOS puts a file named Icon and a carriage return into folders."""
     write(tmp_path / name, 3)
-    _, rejected, _ = split(tmp_path, params())
+    _, rejected, _, _ = split(tmp_path, params())
     write_table(rejected, tmp_path / "rejected.csv")
     reason = "its name is not UTF-8 or has control characters; rename it"
     assert read_table(tmp_path / "rejected.csv").to_dict("records") == [{"path": shown, "reason": reason}]
@@ -251,7 +251,7 @@ def test_an_empty_table_keeps_its_columns(tmp_path):
 )
 def test_a_specimen_s_name_survives_the_manifest(tmp_path, specimen):
     write(tmp_path / f"3_{specimen}-1.png", 1)
-    manifest, rejected, _ = split(tmp_path, params(specimen="_([^/]+)-"))
+    manifest, rejected, _, _ = split(tmp_path, params(specimen="_([^/]+)-"))
     assert rejected.empty
     write_graded(manifest, FIVE, tmp_path / "out.csv")
     again = read_graded(tmp_path / "out.csv", FIVE)
@@ -389,7 +389,7 @@ def test_however_a_piece_of_steel_is_spelled_it_is_in_one_partition(pieces, spel
         if source == "csv":
             (Path(folder) / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
         chosen = params(seed=seed, specimen="_(x)" if source == "csv" else pattern, labels={"source": source})
-        manifest, rejected, _ = split(Path(folder), chosen)
+        manifest, rejected, _, _ = split(Path(folder), chosen)
     assert len(manifest) == len(piece_of) and rejected.empty
     partitions = manifest.groupby(manifest.path.map(piece_of)).partition.nunique()
     assert partitions.eq(1).all()
@@ -424,7 +424,7 @@ def test_specimens_that_differ_by_case_alone_are_found():
 def test_no_usable_photograph_is_one_line_that_names_the_folder_and_the_first_file(tmp_path, bad):
     if bad:
         (tmp_path / bad).write_text("rust")
-    manifest, rejected, _ = split(tmp_path, params())
+    manifest, rejected, _, _ = split(tmp_path, params())
     with pytest.raises(InputError) as caught:
         check_enough(manifest, rejected, SUMMARY_OF_NONE, RAW, params())
     message = str(caught.value)
@@ -465,7 +465,7 @@ def test_the_same_photographs_are_split_alike_whatever_tells_their_grades(tmp_pa
         if source == "csv":
             (tmp_path / source / "labels.csv").write_text("\n".join(rows))
         chosen = params(labels={"source": source, **THREE})
-        manifest, rejected, summary = split(tmp_path / source, chosen)
+        manifest, rejected, _, summary = split(tmp_path / source, chosen)
         assert rejected.empty and summary["without_specimen"] == 12
         manifests[source] = manifest.drop(columns="path").sort_values("sha256", ignore_index=True)
     assert manifests["name"].partition.nunique() > 1
@@ -480,7 +480,7 @@ def test_a_table_s_specimen_goes_before_the_pattern_and_its_files_are_all_accoun
     (tmp_path / "labels.csv").write_text(
         "file,grade,specimen\na_specimen1-.png,1,girder 7\nb.png,2,\nc.png,9,\ngone.png,1,\nlabels.csv,1,\n"
     )
-    manifest, rejected, summary = split(tmp_path, params(labels={"source": "csv"}))
+    manifest, rejected, _, summary = split(tmp_path, params(labels={"source": "csv"}))
     assert dict(zip(manifest.path, manifest.specimen, strict=True)) == {
         "a_specimen1-.png": "girder 7",
         "b.png": "b",
@@ -493,7 +493,7 @@ def test_a_table_s_specimen_goes_before_the_pattern_and_its_files_are_all_accoun
 def test_a_listed_file_that_is_no_photograph_is_refused_as_such(tmp_path):
     (tmp_path / "notes.txt").write_text("rust")
     (tmp_path / "labels.csv").write_text("file,grade\nnotes.txt,1\n")
-    manifest, rejected, _ = split(tmp_path, params(labels={"source": "csv"}))
+    manifest, rejected, _, _ = split(tmp_path, params(labels={"source": "csv"}))
     assert manifest.empty and rejected.path.tolist() == ["notes.txt"]
     assert rejected.reason[0].startswith("not a photograph")
 
@@ -514,7 +514,7 @@ def test_photographs_that_show_too_little_or_of_unknown_scale_are_refused_where_
     for picture, name in enumerate(["3_a.png", "3_b.png", "3_c.png"]):  # 6 pixels a side
         write(tmp_path / name, picture)
     (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,0.8\n3_b.png,0.7\n")
-    manifest, rejected, _ = split(tmp_path, params(scale={"target": 0.15}))
+    manifest, rejected, _, _ = split(tmp_path, params(scale={"target": 0.15}))
     assert manifest.path.tolist() == ["3_a.png"]
     assert rejected.path.tolist() == ["3_b.png", "3_c.png"]
     assert "4.2 x 4.2 mm; 4.8 mm are needed" in rejected.reason[0]
@@ -526,7 +526,7 @@ def test_a_photograph_graded_twice_is_not_used_because_one_copy_lacks_its_scale(
     write(tmp_path / "3_a.png", 1)
     write(tmp_path / "4_a.png", 1)
     (tmp_path / "labels.csv").write_text("file,mm_per_pixel\n3_a.png,1\n")
-    manifest, rejected, _ = split(tmp_path, params(scale={"target": 0.01}))
+    manifest, rejected, _, _ = split(tmp_path, params(scale={"target": 0.01}))
     assert manifest.empty and rejected.reason.str.contains("under another grade").all()
 
 
@@ -537,7 +537,7 @@ def test_an_empty_folder_is_told_with_what_the_source_of_labels_wants(tmp_path, 
     if source == "csv":
         (tmp_path / "labels.csv").write_text("file,grade\n")
     chosen = params(labels={"source": source, **THREE})
-    manifest, rejected, _ = split(tmp_path, chosen)
+    manifest, rejected, _, _ = split(tmp_path, chosen)
     with pytest.raises(InputError) as caught:
         check_enough(manifest, rejected, SUMMARY_OF_NONE, RAW, chosen)
     assert layout in str(caught.value) and "grades bad, so so, good" in str(caught.value)
@@ -547,7 +547,7 @@ def test_soft_scores_keep_within_any_number_of_grades(tmp_path):
     for picture in range(30):
         write(tmp_path / f"{['bad', 'good'][picture % 2]}_{picture}.png", picture)
     chosen = {"labels": {"grades": ["bad", "good"], "sound": "good"}, "half_width": 0.4}
-    manifest, _, _ = split(tmp_path, params(**chosen))
+    manifest, _, _, _ = split(tmp_path, params(**chosen))
     assert manifest.soft_score.between(1, 2).all() and manifest.soft_score.isin([1, 2]).any()
-    _, rejected, _ = split(tmp_path, params("drop", **chosen))
+    _, rejected, _, _ = split(tmp_path, params("drop", **chosen))
     assert len(rejected) and rejected.reason.str.contains(r"outside 1\.\.2 ").all()

@@ -150,6 +150,8 @@ def results(tmp_path_factory) -> Path:
         np.save(folder / f"data/augment/{part}.npy", random.integers(0, 256, (1, 9, 32, 32, 3), np.uint8))
     curve = pd.DataFrame({"step": range(3), "train_mae": [1, 0.5, 0.2], "validation_mae": [1, 0.6, 0.7]})
     write_table(curve, folder / "data/networks/densenet/curve.csv")
+    agreed = {"photographs": 9, "shared": 8, "kappa": 0.75, "tested": 0, "model": None}
+    write_json({"alpha": 0.5, "inspectors": {"<mori>": agreed}}, folder / "data/evaluate/agreement.json")
     audited = manifest[["path", "partition", "specimen", "grade"]].assign(score=2.25, apart=0.25)
     audited.loc[0, ["score", "apart"]] = 2.75, 1.75
     write_graded(audited, rating, folder / "data/evaluate/doubtful_labels.csv")
@@ -266,7 +268,8 @@ def test_what_is_doubted_is_said_at_the_photograph_and_unlike_ones_stand_beside_
 
 def test_a_grade_worth_another_look_is_shown_with_its_score(pages):
     text = plain(pages["en"])
-    looked = text[text.index("Grades worth another look Where") :]
+    assert "Krippendorff's alpha for ordinal grades is 0.50" in text and "<mori> 9 0.75 of 8 – of 0" in text
+    looked = text[text.index("either may be wrong") :]
     assert "inspector <b>不良 score 2.75 train0<i>.png Training Error" in looked
 
 

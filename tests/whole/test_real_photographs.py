@@ -14,7 +14,7 @@ REAL = ROOT.parent / "shared" / "real" / "leaf-rust"
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real/leaf-rust beside the repository")
 def test_every_real_photograph_is_used():
     chosen = load(ROOT / "params.yaml")
-    manifest, rejected, summary = split(REAL, chosen)
+    manifest, rejected, _, summary = split(REAL, chosen)
     check_enough(manifest, rejected, summary, REAL, chosen)
     assert rejected.empty and summary["drawings"] == 0
     # The counts that come with the data set, grade 1 to 5.

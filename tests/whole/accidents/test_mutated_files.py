@@ -91,7 +91,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_every_mutated_file_is_used_or_told(folder):
     chosen = load(ROOT / "params.yaml")
-    manifest, rejected, _ = split(folder / "raw", chosen)
+    manifest, rejected, _, _ = split(folder / "raw", chosen)
     assert sorted([*manifest.path, *rejected.path]) == sorted(
         path.name for path in (folder / "raw").iterdir()
     )
