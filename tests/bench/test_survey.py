@@ -9,7 +9,7 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 
 from sabi.bench import survey
-from sabi.networks import NETWORKS
+from sabi.networks import NETWORKS, Lite
 from sabi.settings.augment import Augment
 from sabi.settings.binning import Correction
 from sabi.settings.loading import load
@@ -41,7 +41,9 @@ def test_rows_are_distinct_and_members_are_trained(chosen):
 
 
 def test_every_network_is_measured(chosen):
-    assert {row["member"] for row in ROWS} - {None} == set(NETWORKS)
+    """But EfficientNet-Lite, which is for photographs: docs/results/weights.md measures it."""
+    lites = {name for name, network in NETWORKS.items() if isinstance(network, Lite)}
+    assert {row["member"] for row in ROWS} - {None} == set(NETWORKS) - lites
 
 
 def test_every_choice_of_training_is_measured(chosen):

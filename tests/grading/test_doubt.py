@@ -26,7 +26,7 @@ def look(score=4.0, members=(4.0, 4.0), distance=1.0, fault=None, grade=4, doubt
 
 
 def test_a_plain_case_deserves_none():
-    assert look() == {"low": 4, "high": 4, "look": "", "nearest": "1_a.jpg"}
+    assert look() == {"low": 4, "high": 4, "look": "", "nearest": "1_a.jpg", "distance": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_limits_are_learnt_by_grade_and_unknown_ones_are_none():
     distances = np.linspace(1, 2, len(grade))
     doubt = learn(validation, distances, np.full(len(grade), 0.2), FIVE, settings)
     assert doubt.limits == [pytest.approx(0.01), None, *map(pytest.approx, (0.03, 0.04, 0.05))]
-    assert doubt.sharpness == pytest.approx(0.1)
+    assert doubt.sharpness == pytest.approx(0.16)
     assert 1.9 < doubt.unlike <= 2
     assert Doubt.model_validate_json(doubt.model_dump_json()) == doubt and not math.isnan(doubt.unlike)
