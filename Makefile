@@ -74,6 +74,10 @@ OUT ?= graded
 grade: $(READY) ## Grade photographs: make grade PHOTOS=folder OUT=new-folder; writes tables and a page
 	$(SABI) grade $(PHOTOS) --out "$(OUT)"
 
+.PHONY: next
+next: $(READY) ## Choose the photographs to grade next: make next N=20; writes a list and a page into next/
+	$(SABI) next $(N)
+
 .PHONY: serve
 serve: $(READY) ## Serve a page that grades photographs at http://127.0.0.1:8000 until Ctrl-C
 	@$(SABI) serve

@@ -94,7 +94,7 @@ class Noting:
     def __init__(self, folder: Path, store: Path | None) -> None:
         self.spec = SimpleNamespace(**read_json(folder / "model.json"))
 
-    def features(self, pixels, measured=None):
+    def features(self, pixels, measured=None, keep=True):
         self.seen.append((pixels, measured))
         return np.asarray(self.scores(pixels))[:, None]
 

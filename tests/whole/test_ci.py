@@ -83,7 +83,9 @@ def test_make_forwards_to_every_command_and_the_hook_to_one():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     typed = re.findall(r"(?:\$\(SABI\)|sabi\.cli) ([a-z]+)", makefile + hooks)
-    shown = [command.callback.__name__ for command in app.registered_commands if not command.hidden]
+    shown = [
+        command.name or command.callback.__name__ for command in app.registered_commands if not command.hidden
+    ]
     assert len(set(typed)) == len(typed)
     assert set(shown) - set(typed) == {"diff", "export", "register"}  # they need words of the user's
     assert set(typed) <= set(shown)
