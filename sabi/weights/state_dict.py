@@ -33,6 +33,8 @@ def read_state_dict(content: bytes) -> dict[str, np.ndarray]:
             _fill(stream, arrays[key])
         if stream.read(1):
             raise ValueError("bytes are left over")
+        if not isinstance(views, dict) or not all(isinstance(view, np.ndarray) for view in views.values()):
+            raise ValueError("no dictionary of arrays")
     except Exception as error:  # a damaged pickle raises anything
         raise InputError(f"no file of PyTorch's weights that can be read ({error})") from None
     return dict(views)

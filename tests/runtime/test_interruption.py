@@ -90,7 +90,7 @@ def test_a_stage_ends_soon_after_its_dvc_was_killed(stages, through):
     """Alone, not with its process group: as the system's memory killer does."""
     (stages / "stages/long.py").write_text(
         "import time\nfrom pathlib import Path\nfor number in range(600):\n"
-        "    Path('out').write_text(str(number))\n    time.sleep(0.05)\n"
+        "    Path('new').write_text(str(number))\n    Path('new').rename('out')\n    time.sleep(0.05)\n"
     )
     pipeline = {"stages": {"long": {"cmd": f"{sys.executable} -m stages.long; true", "outs": ["out"]}}}
     (stages / "dvc.yaml").write_text(yaml.safe_dump(pipeline))
