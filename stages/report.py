@@ -28,7 +28,7 @@ def main(params: Params) -> None:
     rating = params.labels.rating
     notes = what_to_note(params, summary) + strangers(files, summary)
     notes += few_specimens(metrics["ensemble"]["counts"], rating)
-    notes += without_limits(ModelSpec.read(MODEL).doubt, rating)
+    notes += without_limits(ModelSpec.read(MODEL).doubt)
     PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]

@@ -2,9 +2,10 @@
 
 Split-conformal prediction: how far scores lay from the inspector's grades on
 photographs that nothing was learnt from says how far the next ones may lie.
-Each grade has a limit of its own where there are enough specimens of it (the
-Mondrian form, Vovk, Gammerman and Shafer, Algorithmic Learning in a Random
-World, 2005, section 4.5), because one limit for all covers rare grades badly.
+Each grade has a limit of its own where there are enough specimens of it, else
+with its neighbours (the Mondrian form, Vovk, Gammerman and Shafer, Algorithmic
+Learning in a Random World, 2005, section 4.5), because one limit for all covers
+rare grades badly.
 
 Photographs of one specimen are not exchangeable, specimens are: each specimen
 weighs the same, however many photographs show it, and the promise is for a
@@ -45,21 +46,35 @@ def limits(
     """How far a score may lie from each grade, by position, for that grade to be in the set.
 
     `scores`, the inspector's grades `truth` (int, from 1) and `specimens`, (n,) each, are of
-    photographs that neither networks nor heads have learnt from. Grades with fewer specimens than
-    `fewest` share one limit, which is infinite if they are too few even together.
+    photographs that neither networks nor heads have learnt from. Neighbouring grades that
+    `together` joins share a limit, which is infinite if even all have too few specimens.
     """
-    own = [number for number in rating.numbers if _enough(specimens[truth == number], confidence)]
     apart = np.abs(scores - truth)
-    others = ~np.isin(truth, own)
-    shared = quantile(apart[others], specimens[others], confidence)
-    return [
-        quantile(apart[truth == number], specimens[truth == number], confidence) if number in own else shared
-        for number in rating.numbers
-    ]
+    found: dict[int, float] = {}
+    for group in together(truth, specimens, rating, confidence):
+        mine = np.isin(truth, group)
+        found |= dict.fromkeys(group, quantile(apart[mine], specimens[mine], confidence))
+    return [found[number] for number in rating.numbers]
 
 
-def _enough(specimens: np.ndarray, confidence: float) -> bool:
-    return len(set(specimens)) >= fewest(confidence)
+def together(
+    truth: np.ndarray, specimens: np.ndarray, rating: Grades, confidence: float
+) -> list[tuple[int, ...]]:
+    """The grades, by position, in groups of neighbours of `fewest` specimens each, if all have so many.
+
+    As long as a group has too few, the one with the fewest joins the neighbour that has fewer.
+    """
+    groups: list[tuple[int, ...]] = [(number,) for number in rating.numbers]
+    while len(groups) > 1:
+        counts = [len(set(specimens[np.isin(truth, group)])) for group in groups]
+        place = int(np.argmin(counts))
+        if counts[place] >= fewest(confidence):
+            break
+        neighbours = [other for other in (place - 1, place + 1) if 0 <= other < len(groups)]
+        beside = min(neighbours, key=counts.__getitem__)
+        first = min(place, beside)
+        groups[first : first + 2] = [groups[first] + groups[first + 1]]
+    return groups
 
 
 def sets(scores: np.ndarray, grades: np.ndarray, limits: list[float]) -> tuple[np.ndarray, np.ndarray]:

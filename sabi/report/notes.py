@@ -40,16 +40,14 @@ def few_specimens(counts: dict[str, int], rating: Grades) -> list[str]:
     ]
 
 
-def without_limits(doubt: Doubt, rating: Grades) -> list[str]:
-    """A line if validation has too few specimens of some grades to say how far scores lie from them."""
-    unknown = [name for name, limit in zip(rating.names, doubt.limits, strict=True) if limit is None]
-    if not unknown:
+def without_limits(doubt: Doubt) -> list[str]:
+    """A line if validation has too few specimens to say how far scores lie from grades."""
+    if None not in doubt.limits:
         return []
     return [
-        f"validation has too few specimens of grade {', '.join(unknown)} for sets of grades that hold with "
-        f"{doubt.confidence:g} ({fewest(doubt.confidence)} are needed): every set holds "
-        f"{'it' if len(unknown) == 1 else 'them'}, whatever the score; grade more specimens, or lower "
-        "evaluate.confidence"
+        f"validation has too few specimens for sets of grades that hold with {doubt.confidence:g} "
+        f"({fewest(doubt.confidence)} are needed): every set is of all grades; grade more specimens, or "
+        "lower evaluate.confidence"
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sabi.grades import Grades
-from sabi.grading.conformal import fewest, limits, quantile, sets
+from sabi.grading.conformal import fewest, limits, quantile, sets, together
 
 FIVE = Grades(("1", "2", "3", "4", "5"), 3)
 CONFIDENCES = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99])
@@ -86,17 +86,31 @@ def test_one_limit_for_all_would_fail_the_rare_and_hard_grade():
     assert np.mean(apart <= limits(scores, truth, specimens, FIVE, 0.9)[0]) > 0.87
 
 
-def test_grades_of_few_specimens_share_a_limit_and_of_too_few_are_always_in_the_set():
-    grade = np.repeat([1, 2, 3, 4, 5], [9, 5, 4, 9, 9])
-    scores, specimens = grade + 0.1 * grade, np.arange(len(grade))
-    known = limits(scores, grade, specimens, FIVE, 0.9)
-    assert known == pytest.approx([0.1, 0.3, 0.3, 0.4, 0.5])
-    few = grade != 2
-    known = limits(scores[few], grade[few], specimens[few], FIVE, 0.9)
-    assert known[1:3] == [math.inf, math.inf] and known[0] == pytest.approx(0.1)
+@pytest.mark.parametrize(
+    ("counts", "groups"),
+    [
+        ([9, 9, 9, 9, 9], [(1,), (2,), (3,), (4,), (5,)]),
+        ([9, 5, 4, 9, 9], [(1,), (2, 3), (4,), (5,)]),
+        ([2, 3, 13, 30, 27], [(1, 2, 3), (4,), (5,)]),
+        ([30, 0, 12, 9, 8], [(1,), (2, 3), (4, 5)]),
+        ([1, 1, 1, 1, 1], [(1, 2, 3, 4, 5)]),
+    ],
+)
+def test_grades_of_few_specimens_share_a_limit_with_their_neighbours(counts, groups):
+    grade = np.repeat([1, 2, 3, 4, 5], counts)
+    specimens = np.arange(len(grade))
+    assert together(grade, specimens, FIVE, 0.9) == groups
+    known = limits(grade + 0.1 * grade, grade, specimens, FIVE, 0.9)
+    for group in groups:
+        (limit,) = {known[number - 1] for number in group}
+        present = [number for number in group if counts[number - 1]]
+        assert limit == math.inf if len(grade) < 9 else limit == pytest.approx(0.1 * max(present), abs=0.11)
+
+
+def test_a_grade_without_a_limit_is_always_in_the_set():
+    known = [0.1, math.inf, math.inf, 0.4, 0.5]
     low, high = sets(np.array([1.0, 4.9]), np.array([1, 5]), known)
     assert (low.tolist(), high.tolist()) == ([1, 2], [3, 5])
-    assert limits(scores[:3], grade[:3], specimens[:3], FIVE, 0.9) == [math.inf] * 5
 
 
 @given(

@@ -63,7 +63,10 @@ def test_limits_are_learnt_by_grade_and_unknown_ones_are_none():
     )
     distances = np.linspace(1, 2, len(grade))
     doubt = learn(validation, distances, np.full(len(grade), 0.2), FIVE, settings)
-    assert doubt.limits == [pytest.approx(0.01), None, *map(pytest.approx, (0.03, 0.04, 0.05))]
+    # The second grade has too few specimens: it shares the limit of the first.
+    assert doubt.limits == [pytest.approx(limit) for limit in (0.02, 0.02, 0.03, 0.04, 0.05)]
+    few = learn(validation[:5], distances[:5], np.full(5, 0.2), FIVE, settings)
+    assert few.limits == [None] * 5
     assert doubt.sharpness == pytest.approx(0.16)
     assert 1.9 < doubt.unlike <= 2
     assert Doubt.model_validate_json(doubt.model_dump_json()) == doubt and not math.isnan(doubt.unlike)

@@ -1,7 +1,5 @@
 """What a run leaves out is told at its end."""
 
-import pytest
-
 from sabi.grades import Grades
 from sabi.grading.doubt import Doubt
 from sabi.report.notes import few_specimens, what_was_left_out, without_limits
@@ -29,13 +27,8 @@ def test_a_side_of_the_border_with_few_specimens_is_told():
     assert all(translated(line, "ja") != line for line in few_specimens(COUNTS, rating))
 
 
-@pytest.mark.parametrize(
-    ("limits", "said"), [([0.5, 0.5], None), ([None, 0.5], "it"), ([None, None], "them")]
-)
-def test_grades_without_a_limit_are_told(limits, said):
-    doubt = Doubt(confidence=0.9, limits=limits, unlike=1.0, sharpness=0.1)
-    lines = without_limits(doubt, Grades(("bad", "good"), 2))
-    assert len(lines) == (said is not None)
-    for line in lines:
-        assert "(9 are needed)" in line and f"every set holds {said}, " in line
-        assert translated(line, "ja") != line
+def test_that_no_limit_is_known_is_told():
+    known = Doubt(confidence=0.9, limits=[0.5, 0.5], unlike=1.0, sharpness=0.1)
+    assert without_limits(known) == []
+    [line] = without_limits(known.model_copy(update={"limits": [None, None]}))
+    assert "(9 are needed): every set is of all grades" in line and translated(line, "ja") != line
