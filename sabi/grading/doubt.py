@@ -80,19 +80,14 @@ def told(
     """
     limits = [math.inf if limit is None else limit for limit in doubt.limits]
     low, high = conformal.sets(seen.scores, grades, limits)
-    there = {
+    faults = np.array([fault or "" for fault in seen.faults])
+    there = {fault: faults == fault for fault in PICTURE} | {
         "unlike": seen.distances > doubt.unlike,
         "border": (low < rating.worst_sound) & (high >= rating.worst_sound),
         "members": np.ptp(seen.members, axis=0) >= APART,
         "threshold": np.abs(seen.scores[:, None] - np.asarray(thresholds)).min(axis=1) < NEAR,
     }
-    faults = np.array([fault or "" for fault in seen.faults])
-    look = [
-        " ".join(
-            reason for reason in REASONS if faults[row] == reason or (reason in there and there[reason][row])
-        )
-        for row in range(len(grades))
-    ]
+    look = [" ".join(reason for reason in REASONS if there[reason][row]) for row in range(len(grades))]
     distance = seen.distances / doubt.unlike
     values = {"low": low, "high": high, "look": look, "nearest": seen.nearest, "distance": distance}
     return pd.DataFrame(values, columns=COLUMNS)

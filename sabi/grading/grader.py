@@ -1,6 +1,6 @@
 """Photographs in, grades out: the one place where a photograph is graded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,20 +31,15 @@ Photograph = Path | bytes | np.ndarray
 class Row:
     """What is said of one photograph: a grade, or the reason why there is none."""
 
-    score: float | None  # on the scale of the grades' names, else 1, the worst, to their number
-    position: int | None  # the grade's, from 1, the worst
-    name: str | None  # the grade's
-    low: str | None  # the worst grade that it may be, its name
-    high: str | None  # the best
-    look: str | None  # `sabi.grading.doubt.REASONS` to look at it, apart by spaces
-    nearest: str | None  # the training photograph that looks most like it
-    distance: float | None  # to that one; beyond 1 they are unlike
-    reason: str | None  # why the photograph cannot be used
-
-    @classmethod
-    def rejected(cls, reason: str) -> "Row":
-        """Of a photograph that cannot be used."""
-        return cls(None, None, None, None, None, None, None, None, reason)
+    score: float | None = None  # on the scale of the grades' names, else 1, the worst, to their number
+    position: int | None = None  # the grade's, from 1, the worst
+    name: str | None = None  # the grade's
+    low: str | None = None  # the worst grade that it may be, its name
+    high: str | None = None  # the best
+    look: str | None = None  # `sabi.grading.doubt.REASONS` to look at it, apart by spaces
+    nearest: str | None = None  # the training photograph that looks most like it
+    distance: float | None = None  # to that one; beyond 1 they are unlike
+    reason: str | None = None  # why the photograph cannot be used
 
 
 class Grader:
@@ -86,38 +81,46 @@ class Grader:
         is the same in any company. `label` shows a progress bar; without `keep` no embedding is
         looked up or kept.
         """
+        return [row for rows, _ in self._batches(photographs, scales, label, keep) for row in rows]
+
+    def grade_with_features(
+        self,
+        photographs: Sequence[Photograph],
+        scales: Sequence[float | None] | None = None,
+        label: str | None = None,
+    ) -> tuple[list[Row], np.ndarray]:
+        """The rows that `grade` gives, and what the heads see of the photographs that have a grade.
+
+        That is (m, f) float32, standardised, the members' side by side, in order; all in memory.
+        """
+        batches = list(self._batches(photographs, scales, label))
+        rows = [row for some, _ in batches for row in some]
+        features = [seen for _, seen in batches if len(seen)]
+        return rows, np.concatenate(features) if features else np.zeros((0, 0), np.float32)
+
+    def _batches(
+        self,
+        photographs: Sequence[Photograph],
+        scales: Sequence[float | None] | None,
+        label: str | None,
+        keep: bool = True,
+    ) -> Iterator[tuple[list[Row], np.ndarray]]:
+        """Rows of some photographs at a time, in order, and what the heads see of those with a grade."""
         known = scales if scales is not None else [None] * len(photographs)
         given = list(zip(photographs, known, strict=True))
-        rows: list[Row] = []
         with tqdm(total=len(given), desc=label, disable=label is None, unit="photo") as bar:
             for start in range(0, len(given), AT_ONCE):
                 some = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
-                graded = iter(self._graded([seen for seen in some if not isinstance(seen, Unusable)], keep))
-                rows += [
-                    Row.rejected(str(seen)) if isinstance(seen, Unusable) else next(graded) for seen in some
-                ]
+                usable = [seen for seen in some if not isinstance(seen, Unusable)]
+                graded, features = (
+                    self._graded(usable, keep) if usable else ([], np.zeros((0, 0), np.float32))
+                )
+                rest = iter(graded)
+                yield (
+                    [Row(reason=str(seen)) if isinstance(seen, Unusable) else next(rest) for seen in some],
+                    features,
+                )
                 bar.update(len(some))
-        return rows
-
-    def features(
-        self, photographs: Sequence[Photograph], scales: Sequence[float | None] | None = None
-    ) -> np.ndarray:
-        """What the heads see of each photograph (n, f) float32, standardised, side by side.
-
-        Raises `Unusable` for one that cannot be used.
-        """
-        known = scales if scales is not None else [None] * len(photographs)
-        given = list(zip(photographs, known, strict=True))
-        found = []
-        for start in range(0, len(given), AT_ONCE):
-            seen = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
-            for one in seen:
-                if isinstance(one, Unusable):
-                    raise one
-            pixels, features = (np.array(column) for column in zip(*seen, strict=True))
-            measured = features if self._measures else None
-            found.append(self._standardised([scorer.features(pixels, measured) for scorer in self._scorers]))
-        return np.concatenate(found)
 
     def why(self, photograph: Photograph, scale: float | None = None) -> Image.Image | Unusable:
         """The photograph as the networks see it, red where it pulls the score down, blue where up."""
@@ -127,16 +130,20 @@ class Grader:
         pixels, features = seen
 
         def score(covered: np.ndarray) -> np.ndarray:
-            measured = np.tile(features, (len(covered), 1)) if self._measures else None
-            each = [scorer.score(scorer.features(covered, measured, keep=False)) for scorer in self._scorers]
-            return combine(np.stack(each), self.spec.method, list(self.spec.weights.values()))
+            given = self._given(covered, np.tile(features, (len(covered), 1)), keep=False)
+            return self._scored(given)[1]
 
         return occlusion.picture(pixels, occlusion.effects(pixels, score))
 
-    def _standardised(self, given: list[np.ndarray]) -> np.ndarray:
-        """Side by side, each as its head sees it, what the members' `features` gave."""
-        alike = [scorer.standardised(rows) for scorer, rows in zip(self._scorers, given, strict=True)]
-        return np.hstack(alike)
+    def _given(self, pixels: np.ndarray, features: np.ndarray, keep: bool) -> list[np.ndarray]:
+        """What each member's head is given of photographs and the `features` measured in them."""
+        measured = features if self._measures else None
+        return [scorer.features(pixels, measured, keep) for scorer in self._scorers]
+
+    def _scored(self, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The members' scores (m, n) of what `_given` gave, and the ensemble's (n,)."""
+        each = np.stack([scorer.score(rows) for scorer, rows in zip(self._scorers, given, strict=True)])
+        return each, combine(each, self.spec.method, list(self.spec.weights.values()))
 
     def _seen(self, photograph: Photograph, scale: float | None) -> tuple[np.ndarray, list[float]] | Unusable:
         """What the networks see, and what is measured if that is needed; or why it cannot be used."""
@@ -159,23 +166,23 @@ class Grader:
         features = measure(image, scale if self.spec.millimetres else None)
         return [features[name] for name in FEATURES]
 
-    def _graded(self, seen: list[tuple[np.ndarray, list[float]]], keep: bool) -> list[Row]:
-        if not seen:
-            return []
+    def _graded(self, seen: list[tuple[np.ndarray, list[float]]], keep: bool) -> tuple[list[Row], np.ndarray]:
+        """Rows of photographs, at least one, and what the heads see of them, side by side."""
         pixels, features = (np.array(column) for column in zip(*seen, strict=True))
-        measured = features if self._measures else None
         spec, names = self.spec, self.spec.grades
-        given = [scorer.features(pixels, measured, keep) for scorer in self._scorers]
-        each = np.stack([scorer.score(rows) for scorer, rows in zip(self._scorers, given, strict=True)])
-        scores = combine(each, spec.method, list(spec.weights.values()))
+        given = self._given(pixels, features, keep)
+        each, scores = self._scored(given)
         grades = to_grades(scores, spec.thresholds)
         if spec.correction is not None:
             grades = correction.apply(spec.correction, scores, grades, features)
-        distances, nearest = self._training.nearest(self._standardised(given))
-        faults = [quality.fault(photograph, spec.doubt.sharpness) for photograph in pixels]
+        alike = np.hstack(
+            [scorer.standardised(rows) for scorer, rows in zip(self._scorers, given, strict=True)]
+        )
+        distances, nearest = self._training.nearest(alike)
+        faults = [quality.fault(photo, quality.sharpness(photo), spec.doubt.sharpness) for photo in pixels]
         known = Seen(scores, each, distances, nearest, faults)
         doubted = told(spec.doubt, known, grades, spec.thresholds, spec.rating)
-        return [
+        rows = [
             Row(
                 score=float(score),
                 position=int(grade),
@@ -185,12 +192,12 @@ class Grader:
                 look=doubt.look,
                 nearest=doubt.nearest,
                 distance=doubt.distance,
-                reason=None,
             )
             for score, grade, doubt in zip(
                 spec.rating.shown(scores), grades, doubted.itertuples(), strict=True
             )
         ]
+        return rows, alike
 
 
 def _image(photograph: Photograph, min_side: int, max_megapixels: float) -> Image.Image:

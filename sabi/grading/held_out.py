@@ -16,7 +16,7 @@ AUGMENTED = Path("data/augment")
 PARTITIONS = ("validation", "test")
 
 
-def training_photographs(manifest: pd.DataFrame, members: list[str]) -> Neighbours:
+def _training(manifest: pd.DataFrame, members: list[str]) -> Neighbours:
     """Those of `manifest`, by path in the order of the embeddings, that new ones are held against."""
     rows = np.flatnonzero(manifest.partition == "train")
     rows = rows[spread(len(rows))]
@@ -36,7 +36,7 @@ def doubts(
     manifest's order, `scored` the tables of the ensemble's members, `manifest` is by path.
     """
     members, rating = list(scored), params.labels.rating
-    training = training_photographs(manifest, members)
+    training = _training(manifest, members)
     known = manifest.assign(row=range(len(manifest))).loc[graded.path]
     distances, nearest = training.nearest(_features(known.row.to_numpy(), members))
     pictures = np.concatenate([np.load(AUGMENTED / f"{part}.npy", mmap_mode="r")[0] for part in PARTITIONS])
@@ -48,7 +48,10 @@ def doubts(
     )
     doubt = learn(validation[held], distances[held], sharpness[held], rating, params.evaluate)
     each = np.stack([table.score for table in scored.values()])
-    faults = [quality.fault(picture, doubt.sharpness) for picture in pictures]
+    faults = [
+        quality.fault(picture, sharp, doubt.sharpness)
+        for picture, sharp in zip(pictures, sharpness, strict=True)
+    ]
     seen = Seen(graded.score.to_numpy(), each, distances, nearest, faults)
     found = told(doubt, seen, graded.grade.to_numpy(), thresholds, rating)
     return doubt, training, graded.assign(**found.set_index(graded.index))

@@ -19,8 +19,8 @@ BLUREST_SHARE, MARGIN = 0.01, 0.8
 WINDOW = 3  # pixels; wider ones take coarse grains for blurred ones
 
 
-def fault(pixels: np.ndarray, least_sharp: float) -> Fault | None:
-    """What is wrong with a photograph (size, size, 3) uint8, if anything is."""
+def fault(pixels: np.ndarray, sharp: float, least_sharp: float) -> Fault | None:
+    """What is wrong with a photograph (size, size, 3) uint8 whose `sharpness` is `sharp`, if anything is."""
     grey = _grey(pixels)
     mean = grey.mean()
     if mean < DARKEST:
@@ -29,7 +29,7 @@ def fault(pixels: np.ndarray, least_sharp: float) -> Fault | None:
         return "bright"
     if grey.std() < PLAINEST:
         return "plain"
-    return "blurred" if sharpness(pixels) < least_sharp else None
+    return "blurred" if sharp < least_sharp else None
 
 
 def sharpness(pixels: np.ndarray) -> float:

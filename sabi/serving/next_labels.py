@@ -36,13 +36,12 @@ def choose_into(
         raise InputError(f"{out}: is there already and stays as it is; choose another --out")
     grader, selected = load(model), select(given)
     files, scales = [one.file for one in selected], [one.mm_per_pixel for one in selected]
-    rows = grader.grade(files, scales, "grade")
-    fit = [
-        place for place, row in enumerate(rows) if row.look is not None and not PICTURE & {*row.look.split()}
-    ]
+    rows, features = grader.grade_with_features(files, scales, "grade")
+    graded = [place for place, row in enumerate(rows) if row.reason is None]
+    fit = [place for place in graded if not PICTURE & {*(rows[place].look or "").split()}]
     if not fit:
         raise InputError(f"{given[0]}: none of its {len(files)} files is a photograph that can be graded")
-    features = grader.features([files[place] for place in fit], [scales[place] for place in fit])
+    features = features[np.isin(graded, fit)]
     names = grader.spec.grades
     sizes = [names.index(rows[place].high or "") - names.index(rows[place].low or "") + 1 for place in fit]
     distances = np.array([rows[place].distance for place in fit], float)
