@@ -36,6 +36,11 @@ class Grades:
         return float(len(self.names))
 
     @property
+    def border(self) -> str:
+        """The names of the grades on both sides of the border to sound, as "2|3"."""
+        return "|".join(self.names[self.worst_sound - 2 : self.worst_sound])
+
+    @property
     def scale(self) -> tuple[float, ...]:
         """The score shown for each grade: its name if all are numbers that ascend, else its position."""
         named = [as_number(name) for name in self.names]

@@ -56,7 +56,7 @@ def main(params: Params) -> None:
     write_json(validation, METRICS / "validation.json")
     write_json(bounds, OUT / "intervals.json")
 
-    agreed = agreement(read_graded(INSPECTORS, rating), read_graded(PREDICTIONS, rating), rating)
+    agreed = agreement(read_graded(INSPECTORS, rating), judged, rating)
     write_json(agreed, OUT / "agreement.json")
     seen = pd.concat([graded["ensemble"], read_table("data/ensemble/out_of_fold.csv")])
     write_graded(audit(manifest, seen), rating, OUT / "doubtful_labels.csv")

@@ -30,8 +30,8 @@ class BackboneSpec(Section):
         what is trained from scratch starts from random weights. Raises
         `InputError` if its file of weights is missing or damaged.
         """
-        mode: Mode = "scratch" if isinstance(NETWORKS[name], Own) else train.mode
-        weights = "random" if mode == "scratch" else train.weights_of.get(name, train.weights)
+        mode = cls.mode_of(name, train)
+        weights = "random" if mode == "scratch" else train.weights_for(name)
         return cls(
             network=name,
             mode=mode,
@@ -39,13 +39,20 @@ class BackboneSpec(Section):
             weights_seed=train.weights_seed,
             weights_sha256=sha256_of_weights(name, weights),
             size=size,
-            embed_batch=train.embed_batch,
+            # The dense layer that ours end in adds up a row by its place in a batch, on some processors.
+            embed_batch=1 if isinstance(NETWORKS[name], Own) else train.embed_batch,
             pooling=train.pooling,
         )
 
+    @staticmethod
+    def mode_of(name: str, train: Train) -> Mode:
+        """How far the network `name` is trained; those of our own always are from scratch."""
+        return "scratch" if isinstance(NETWORKS[name], Own) else train.mode
+
     def decisive(self) -> dict[str, Any]:
-        """Plain values of all that decides the embedding of an array: neither later training, nor flips, nor
-        the head's balance.
+        """Plain values of all that decides the embedding of an array.
+
+        Neither later training does, nor flips, nor the head's balance.
         """
         values = self.model_dump(exclude={"mode": True, "pooling": {"balance", "flips"}})
         return values | {"entry": asdict(NETWORKS[self.network])}

@@ -5,6 +5,8 @@ folds for every setting, heads as the pipeline's, scores rounded to the nearest
 grade, so that nothing is tuned on what is judged.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,155 +16,220 @@ import pandas as pd
 from sabi.backbones.embedder import Embedder
 from sabi.backbones.spec import BackboneSpec
 from sabi.bench.pages import renew
+from sabi.evaluation.differences import differences, verdict
 from sabi.evaluation.metrics import intervals, measure
 from sabi.grading.thresholds import middles, to_grades
-from sabi.photographs import labels
+from sabi.networks import STANDARD
 from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.features import FEATURES
 from sabi.photographs.features import measure as measure_features
-from sabi.photographs.files import find
-from sabi.photographs.partition import place_of, specimen_of, ungraded
+from sabi.photographs.manifest import split
+from sabi.photographs.partition import place_of
 from sabi.runtime.errors import InputError
 from sabi.runtime.threads import map_threads
 from sabi.settings.params import Params
-from sabi.settings.train import Train
+from sabi.training.dense import fit_dense
 from sabi.training.frozen import head_spec
 from sabi.training.ridge import Examples, fit_ridge
+from sabi.weights.fetching import LITES
 
 PAGE = Path("docs/results/weights.md")
 FOLDS = 5
-STANDARD = ("efficientnet", "densenet", "mobilenet")
-LITES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-SIDES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
+BLOCK = 20  # specimens with neighbouring names, kept together: taken one after the other, they look alike
+LITE0 = LITES[:1]
+NATIVE = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}  # pixels
+SHOWN = ("accuracy", "kappa", "mae", "sensitivity", "specificity")
+HEADER = (
+    "| features | accuracy | kappa | mean error | bad rust found | sound left alone "
+    "| accuracy, neighbours kept together | accuracy against the first row |\n"
+    "|---|---|---|---|---|---|---|---|\n"
+)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured: an ensemble of networks with weights, at a size, over flips."""
+    """What is measured: an ensemble of networks with weights, at a size, over flips, under a head."""
 
     title: str
-    networks: tuple[str, ...]
-    size: int = 224  # pixels, where `SIDES` says no other
-    flips: int = 1
+    networks: list[str]
+    size: int | None = None  # pixels; None for what each was trained on
+    flips: int = 4
     layers: str = "every_resolution"
     measured: float | None = None  # the weight of measured features
+    output: str = "linear"  # of the ridge head; any other is that of the dense one
 
 
-def settings() -> list[Setting]:
-    """The rows of the table."""
-    lite0 = LITES[:1]
-    return [
-        Setting("the standard three, random weights, 128 px (the default)", STANDARD, size=128),
-        Setting("the same, four flips", STANDARD, size=128, flips=4),
-        Setting("EfficientNet-Lite0, last block's mean alone", lite0, layers="last_block"),
-        Setting("EfficientNet-Lite0, every resolution", lite0),
-        Setting("the same, two flips", lite0, flips=2),
-        Setting("the same, four flips", lite0, flips=4),
-        Setting("the same with measured features, weight 1", lite0, flips=4, measured=1.0),
-        Setting("the same with measured features, weight 10", lite0, flips=4, measured=10.0),
-        Setting("EfficientNet-Lite0, 128 px, four flips", lite0, size=128, flips=4),
-        Setting("EfficientNet-Lite1, 240 px, four flips", LITES[1:2], flips=4),
-        Setting("EfficientNet-Lite2, 260 px, four flips", LITES[2:], flips=4),
-        Setting("Lite0, Lite1 and Lite2, four flips", LITES, flips=4),
-        Setting("Lite0 and the standard three (random weights), 128 px", (*lite0, *STANDARD), size=128),
-    ]
+SETTINGS = [
+    Setting("EfficientNet-Lite0, every resolution, four flips", LITE0),
+    Setting("the same, one flip", LITE0, flips=1),
+    Setting("the same, two flips", LITE0, flips=2),
+    Setting("four flips with measured features, weight 1", LITE0, measured=1.0),
+    Setting("four flips with measured features, weight 10", LITE0, measured=10.0),
+    Setting("the same with a CORN head", LITE0, measured=10.0, output="corn"),
+    Setting("last block's mean alone, one flip", LITE0, flips=1, layers="last_block"),
+    Setting("the standard three, random weights, 128 px (the default)", [*STANDARD], size=128, flips=1),
+    Setting("the same, four flips", [*STANDARD], size=128),
+    Setting("EfficientNet-Lite0, 128 px, four flips", LITE0, size=128),
+    Setting("EfficientNet-Lite1, four flips", LITES[1:2]),
+    Setting("EfficientNet-Lite2, four flips", LITES[2:3]),
+    Setting("Lite0, Lite1 and Lite2, four flips", LITES),
+    Setting("Lite0 and the standard three (random weights), 128 px", [*LITE0, *STANDARD], size=128),
+]
 
 
-def measure_all(folder: Path, params: Params, page: Path = PAGE) -> None:
-    """Measure every setting on the graded photographs in `folder` and write the table into `page`.
+class Photographs:
+    """Graded photographs, each decoded once for a size."""
+
+    def __init__(self, folder: Path, params: Params) -> None:
+        """Those in `folder`; raises `InputError` if a grade has fewer than there are folds."""
+        manifest, *_ = split(folder, params)
+        self.table = manifest.assign(file=[folder / path for path in manifest.path])
+        counts = manifest.grade.value_counts()
+        for number, name in enumerate(params.labels.grades, start=1):
+            if counts.get(number, 0) < FOLDS:
+                raise InputError(
+                    f"{folder}: {counts.get(number, 0)} photographs of grade {name} can be used; "
+                    f"{FOLDS} are needed"
+                )
+        self._pixels: dict[int, np.ndarray] = {}
+        self._measured: np.ndarray | None = None
+
+    def pixels(self, size: int) -> np.ndarray:
+        """What the networks see (n, size, size, 3) uint8."""
+        if size not in self._pixels:
+            files = self.table.file
+            seen = map_threads(lambda file: prepared(decode(file), size, None, None), files, f"{size} px")
+            self._pixels[size] = np.stack(seen)
+        return self._pixels[size]
+
+    def measured(self) -> np.ndarray:
+        """`FEATURES` (n, f) float32."""
+        if self._measured is None:
+            each = map_threads(lambda file: measure_features(decode(file), None), self.table.file, "measure")
+            self._measured = np.array([[one[name] for name in FEATURES] for one in each], np.float32)
+        return self._measured
+
+    def folds(self, seed: int, block: int) -> np.ndarray:
+        """The fold (n,) of each, drawn for `block` specimens with neighbouring names at a time."""
+        ordered = sorted(set(self.table.specimen), key=_by_number)
+        firsts = {name: ordered[at - at % block] for at, name in enumerate(ordered)}
+        drawn = {name: int(place_of(first, seed, FOLDS)) for name, first in firsts.items()}
+        return self.table.specimen.map(drawn).to_numpy()
+
+
+def _by_number(name: str) -> list[tuple[str, int]]:
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
+
+
+def measure_all(
+    folder: Path, params: Params, page: Path = PAGE, settings: Sequence[Setting] = SETTINGS
+) -> None:
+    """Measure `settings` on the graded photographs in `folder` and write the table into `page`.
 
     Raises `InputError` if a grade has fewer photographs than there are folds, or weights are missing.
     """
-    photographs = read(folder, params)
-    rows = [row(setting, photographs, params) for setting in settings()]
-    header = "| features | accuracy | kappa | mean error | bad rust found | sound left alone |"
-    renew(page, "weights", "\n".join([header, "|---|---|---|---|---|---|", *rows]) + "\n")
+    photographs = Photographs(folder, params)
+    rows: list[str] = []
+    first = None
+    for setting in settings:
+        one, blocks = (cross_validated(setting, photographs, params, block) for block in (1, BLOCK))
+        rows.append(row(setting.title, one, blocks, first, params))
+        first = one if first is None else first
+        print(rows[-1], flush=True)
+    renew(page, "weights", HEADER + "\n".join(rows) + "\n")
 
 
-def read(folder: Path, params: Params) -> pd.DataFrame:
-    """Path, grade (from 1), specimen and fold of the graded photographs in a folder."""
-    known, _ = labels.read(folder, find(folder), params.labels)
-    names = params.labels.grades
-    table = pd.DataFrame(
-        [
-            (
-                folder / path,
-                label.grade,
-                specimen_of(path, params.split.specimen)
-                or ungraded(path, names[label.grade - 1], params.labels.source),
-            )
-            for path, label in sorted(known.items())
-        ],
-        columns=["path", "grade", "specimen"],
+def row(
+    title: str, one: pd.DataFrame, blocks: pd.DataFrame, first: pd.DataFrame | None, params: Params
+) -> str:
+    """A line of the table: predictions without and with blocks, beside those of the first row, if another."""
+    rating, bootstrap = params.labels.rating, params.evaluate.bootstrap
+    values, bounds = measured_of(one, params), bounds_of(one, params)
+    cells = [f"{values[name]:.3f} ({bounds[name][0]:.3f} to {bounds[name][1]:.3f})" for name in SHOWN]
+    low, high = bounds_of(blocks, params)["accuracy"]
+    cells.append(f"{measured_of(blocks, params)['accuracy']:.3f} ({low:.3f} to {high:.3f})")
+    if first is None:
+        cells.append("–")
+    else:
+        found = differences(first, one, rating, resamples=bootstrap.resamples, seed=bootstrap.seed)[
+            "accuracy"
+        ]
+        said = verdict(found, "higher", len(one), one.specimen.nunique())
+        cells.append(f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}): {said}")
+    return f"| {' | '.join([title, *cells])} |"
+
+
+def measured_of(judged: pd.DataFrame, params: Params) -> dict:
+    """The metrics of predictions."""
+    return measure(*_columns(judged), params.labels.rating)
+
+
+def bounds_of(judged: pd.DataFrame, params: Params) -> dict:
+    """Their intervals."""
+    specimens, rating = judged.specimen.to_numpy(), params.labels.rating
+    return intervals(*_columns(judged), specimens, rating, params.evaluate.bootstrap)
+
+
+def _columns(judged: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return judged.actual.to_numpy(), judged.predicted.to_numpy(), judged.score.to_numpy()
+
+
+def cross_validated(setting: Setting, photographs: Photographs, params: Params, block: int) -> pd.DataFrame:
+    """Predictions (specimen, actual, predicted, score) by heads that have not seen a photograph's fold."""
+    folds, rating = photographs.folds(params.split.seed, block), params.labels.rating
+    each = [scored(name, setting, photographs, params, folds) for name in setting.networks]
+    scores = np.mean(each, axis=0)
+    table = photographs.table
+    return pd.DataFrame(
+        {
+            "specimen": table.specimen,
+            "actual": table.grade,
+            "predicted": to_grades(scores, middles(len(rating.names))),
+            "score": scores,
+        }
     )
-    counts = table.grade.value_counts()
-    for number, name in enumerate(names, start=1):
-        if counts.get(number, 0) < FOLDS:
-            raise InputError(
-                f"{folder}: {counts.get(number, 0)} photographs of grade {name}; {FOLDS} are needed"
-            )
-    place = [place_of(specimen, params.split.seed, FOLDS) for specimen in table.specimen]
-    return table.assign(fold=np.floor(place).astype(int))
 
 
-def row(setting: Setting, photographs: pd.DataFrame, params: Params) -> str:
-    """A line of the table."""
-    rating, truth = params.labels.rating, photographs.grade.to_numpy()
-    scores = np.mean([scored(name, setting, photographs, params) for name in setting.networks], axis=0)
-    grades = to_grades(scores, middles(len(rating.names)))
-    values = measure(truth, grades, scores, rating)
-    bounds = intervals(
-        truth, grades, scores, photographs.specimen.to_numpy(), rating, params.evaluate.bootstrap
-    )
-    cells = [
-        f"{values[name]:.3f} ({bounds[name][0]:.3f} to {bounds[name][1]:.3f})"
-        for name in ("accuracy", "kappa", "mae", "sensitivity", "specificity")
-    ]
-    line = f"| {' | '.join([setting.title, *cells])} |"
-    print(line, flush=True)
-    return line
-
-
-def scored(name: str, setting: Setting, photographs: pd.DataFrame, params: Params) -> np.ndarray:
+def scored(
+    name: str, setting: Setting, photographs: Photographs, params: Params, folds: np.ndarray
+) -> np.ndarray:
     """Scores (n,) of one network, of each photograph by a head that has not seen its fold."""
-    size = setting.size if setting.size == 128 else SIDES.get(name, setting.size)
-    train = chosen(name, setting, params.train)
-    embed = Embedder(BackboneSpec.of(name, train, size))
-    rows = embed(pixels_of(photographs.path, size), f"{name}: embed")
+    own = with_train(name, setting, params)
+    size = setting.size or NATIVE[name]
+    embed = Embedder(BackboneSpec.of(name, own.train, size))
+    rows = embed(photographs.pixels(size), f"{name}: embed")
     if setting.measured is not None:
-        rows = np.hstack([rows, measured_of(photographs.path)])
-    scores, grades = np.empty(len(rows)), photographs.grade.to_numpy(float)
-    spec = head_spec(name, rows.shape[1], params)
-    for fold in range(FOLDS):
-        out = (photographs.fold == fold).to_numpy()
-        known = Examples(
-            rows[~out],
-            grades[~out],
-            np.ones((~out).sum()),
-            photographs.specimen[~out].to_numpy(),
-            np.ones((~out).sum(), bool),
-        )
-        fitted = fit_ridge(known, (rows[out], grades[out]), embed.channels, spec, train, lambda *_: None)
-        scores[out] = fitted.head.predict(rows[out])
+        rows = np.hstack([rows, photographs.measured()])
+    grades, specimens = photographs.table.grade.to_numpy(float), photographs.table.specimen.to_numpy()
+    spec, scores = head_spec(name, rows.shape[1], own), np.empty(len(rows))
+    drawn = np.unique(folds)  # all, but where there are few blocks
+    for at, fold in enumerate(drawn):
+        out = folds == fold
+        if setting.output == "linear":
+            known = ~out
+            pure = np.ones(known.sum(), bool)
+            examples = Examples(rows[known], grades[known], np.ones(known.sum()), specimens[known], pure)
+            held = rows[out], grades[out]  # only measured, nothing is chosen by it
+            head = fit_ridge(examples, held, embed.channels, spec, own.train, lambda *_: None).head
+        else:
+            stop = folds == drawn[at - 1]  # by which the epoch is chosen
+            known = ~(out | stop)
+            learnt = rows[known], grades[known], np.ones(known.sum())
+            held = rows[stop], grades[stop]
+            head = fit_dense(learnt, held, embed.channels, spec, own, lambda *_: None).head
+        scores[out] = head.predict(rows[out])
     return scores
 
 
-def chosen(name: str, setting: Setting, train: Train) -> Train:
-    """The section `train` of a setting."""
+def with_train(name: str, setting: Setting, params: Params) -> Params:
+    """The parameters with the section `train` of a setting."""
     statistics = "mean" if setting.layers == "last_block" else "mean_std"
-    values = train.model_dump()
+    values = params.train.model_dump()
     values["pooling"] |= {"layers": setting.layers, "statistics": statistics, "flips": setting.flips}
-    values["weights_of"] = dict.fromkeys(LITES, "weights")
+    values["weights_of"] = {name: "weights"} if name in LITES else {}
     values["measured_weight"] = setting.measured or 1.0
-    return Train.model_validate(values)
-
-
-def pixels_of(paths: pd.Series, size: int) -> np.ndarray:
-    """What the networks see (n, size, size, 3) uint8."""
-    return np.stack(map_threads(lambda path: prepared(decode(path), size, None, None), paths))
-
-
-def measured_of(paths: pd.Series) -> np.ndarray:
-    """`FEATURES` (n, f) float32."""
-    features = map_threads(lambda path: measure_features(decode(path), None), paths)
-    return np.array([[one[name] for name in FEATURES] for one in features], np.float32)
+    values |= {"head": "ridge" if setting.output == "linear" else "dense", "output": setting.output}
+    # Of some widths the best on the folds that end a training; with the wiki's 2048 nothing is learnt here.
+    values["dense"] |= {"units": [64]}
+    train = type(params.train).model_validate(values)
+    return params.model_copy(update={"train": train})

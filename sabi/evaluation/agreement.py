@@ -26,13 +26,12 @@ def agreement(given: pd.DataFrame, predictions: pd.DataFrame, rating: Grades) ->
     if given.empty:
         return {}
     table = given.pivot(index="path", columns="inspector", values="grade")
-    inspectors = {}
+    inspectors, judged = {}, predictions.set_index("path").predicted
     for name in table:
         others = table.drop(columns=name).dropna(how="all")
         both = others.index.intersection(table[name].dropna().index)
         median = [statistics.median_low(row.dropna()) for _, row in others.loc[both].iterrows()]
         mine = table[name].dropna().astype(int)
-        judged = predictions.set_index("path").predicted
         tested = judged.index.intersection(mine.index)
         inspectors[str(name)] = {
             "photographs": len(mine),

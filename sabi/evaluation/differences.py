@@ -12,7 +12,6 @@ import pandas as pd
 from sabi.evaluation import sets
 from sabi.evaluation.metrics import METRICS, interval, resampled, weighted
 from sabi.grades import Grades
-from sabi.tables import SET_COLUMNS
 
 # A percentile interval of few specimens is too narrow. Simulated without any real difference, it leaves
 # out zero in 16 of 100 cases with 6 specimens, in 10 with 10, in 8 with 20, in 6 with 33.
@@ -60,7 +59,7 @@ def differences(
         for table in (base, new)
     ]
     names: tuple[str, ...] = METRICS
-    if all(set(SET_COLUMNS) <= set(table) for table in (base, new)):
+    if sets.given(base) and sets.given(new):
         names += sets.METRICS
         for values, table in zip(measured, (base, new), strict=True):
             values |= sets.weighted(times, table, rating)

@@ -14,8 +14,14 @@ import pandas as pd
 from sabi.evaluation.metrics import bounds, plain, resampled
 from sabi.grades import Grades
 from sabi.settings.evaluate import Bootstrap
+from sabi.tables import SET_COLUMNS
 
 METRICS = ("coverage", "set_size", "look")
+
+
+def given(judged: pd.DataFrame) -> bool:
+    """Whether predictions tell sets of grades; those of results of before do not."""
+    return set(SET_COLUMNS) <= set(judged)
 
 
 def measure(judged: pd.DataFrame, rating: Grades) -> dict[str, Any]:

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from PIL import Image
 
 from sabi.grades import Grades
 from sabi.grading.model import identity
 from sabi.grading.specimens import ACT, SOUND, WATCH, action, roll_up
 from sabi.photographs.dates import date_of
 from sabi.photographs.partition import specimen_of
-from sabi.report.pictures import small, thumbnails
+from sabi.report.pictures import as_trained, small, thumbnails
 from sabi.settings.params import Params
 from sabi.tables import MODEL, read_graded, read_table
 
@@ -74,9 +73,8 @@ def most_unlike(graded: pd.DataFrame, manifest: pd.DataFrame) -> list[dict[str, 
     """
     unlike = np.array(["unlike" in look.split() for look in graded["look"]], bool)
     farthest = graded[unlike].sort_values("distance", ascending=False, kind="stable")[:UNLIKE]
-    training = np.load("data/augment/train.npy", mmap_mode="r")[0]
-    row_of = {path: row for row, path in enumerate(manifest.path[manifest.partition == "train"])}
-    known = [small(Image.fromarray(training[row_of[path]])) for path in farthest.nearest]
+    picture = as_trained(manifest)
+    known = [small(picture(path)) for path in farthest.nearest]
     pictures = zip(thumbnails(farthest.file), known, strict=True)
     rows = farthest.drop(columns="file").to_dict("records")
     return [

@@ -1,5 +1,6 @@
 """What makes the figures worse, or better, than they should be, in words."""
 
+from sabi.backbones.spec import BackboneSpec
 from sabi.evaluation.differences import FEWEST
 from sabi.grades import Grades
 from sabi.grading.conformal import fewest
@@ -12,11 +13,13 @@ from sabi.tables import REJECTED
 def what_to_note(params: Params, summary: dict) -> list[str]:
     """A line for each trouble of a run with these parameters; `summary` is that of the stage `split`."""
     notes = []
-    train = params.train
     random = [
-        name for name in params.ensemble.members if train.weights_of.get(name, train.weights) == "random"
+        member
+        for member in params.ensemble.members
+        if BackboneSpec.mode_of(member, params.train) != "scratch"
+        and params.train.weights_for(member) == "random"
     ]
-    if random and train.mode != "scratch" and not summary["drawings"]:
+    if random and not summary["drawings"]:
         notes.append(
             f"{', '.join(random)}: random weights; photographs deserve trained ones: `make weights` and an "
             "ensemble of efficientnet_lite0 alone (docs/own-photographs.md); or train.weights: imagenet if "
@@ -30,10 +33,9 @@ def few_specimens(counts: dict[str, int], rating: Grades) -> list[str]:
 
     `counts` are those of the metrics.
     """
-    border = f"{rating.names[rating.worst_sound - 2]}|{rating.names[rating.worst_sound - 1]}"
     sides = [("bad", "worse than", "sensitivity"), ("sound", "better than", "specificity")]
     return [
-        f"only {counts[f'{side}_specimens']} test specimens are {where} the border {border}: "
+        f"only {counts[f'{side}_specimens']} test specimens are {where} the border {rating.border}: "
         f"{metric} says little with fewer than {FEWEST}"
         for side, where, metric in sides
         if counts[f"{side}_specimens"] < FEWEST

@@ -1,12 +1,10 @@
 """The report: one page for an inspector, everything in one file."""
 
-import base64
 import io
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -21,6 +19,7 @@ from sabi.report.colours import grade_colours, ink_on
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
 from sabi.report.graded import graded_photographs, most_unlike, origin, pictures_of, summed_up
+from sabi.report.pictures import as_trained, base64_of
 from sabi.report.templates import template
 from sabi.settings.params import Params
 from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_graded, read_json, read_table
@@ -52,7 +51,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         },
         ends=(f"{rating.shown([LOWEST])[0]:g}", f"{rating.shown([rating.highest])[0]:g}"),
         not_sound=rating.names[rating.worst_sound - 2],
-        border=f"{rating.names[rating.worst_sound - 2]}|{params.labels.sound}",
+        border=rating.border,
         bad=bad(rating, said),
         sound=sound(rating, said),
         summary=summary,
@@ -243,14 +242,13 @@ def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, ratin
 
     Their scores are on the scale of the names.
     """
-    pixels = np.load("data/augment/test.npy", mmap_mode="r")[0]
-    row_of = {path: row for row, path in enumerate(manifest.path[manifest.partition == "test"])}
+    picture = as_trained(manifest)
     wrong = judged[judged.actual != judged.predicted]
     off = (wrong.score - wrong.actual).abs()
     order = off.sort_values(ascending=False, kind="stable").index[:count]
     farthest = wrong.loc[order]
     photos = farthest.assign(score=rating.shown(farthest.score.to_numpy())).to_dict("records")
-    return [photo | {"png": base64_of(png(pixels[row_of[photo["path"]]]))} for photo in photos]
+    return [photo | {"png": base64_of(png(picture(photo["path"])))} for photo in photos]
 
 
 def doubtful(manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:
@@ -260,14 +258,9 @@ def doubtful(manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:
     """
     table = read_graded("data/evaluate/doubtful_labels.csv", rating)
     table = table[table.apart > 0.5][:count]
-    pixels = {part: np.load(f"data/augment/{part}.npy", mmap_mode="r")[0] for part in PARTITIONS}
-    row_of = {
-        path: row for part in PARTITIONS for row, path in enumerate(manifest.path[manifest.partition == part])
-    }
+    picture = as_trained(manifest)
     photos = table.assign(score=rating.shown(table.score.to_numpy())).to_dict("records")
-    return [
-        photo | {"png": base64_of(png(pixels[photo["partition"]][row_of[photo["path"]]]))} for photo in photos
-    ]
+    return [photo | {"png": base64_of(png(picture(photo["path"])))} for photo in photos]
 
 
 def counts_table(manifest: pd.DataFrame, rating: Grades, said: dict[str, str]) -> dict[str, list[str]]:
@@ -280,9 +273,9 @@ def counts_table(manifest: pd.DataFrame, rating: Grades, said: dict[str, str]) -
     return table
 
 
-def png(pixels: np.ndarray) -> bytes:
+def png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, format="PNG")
+    picture.save(stream, format="PNG")
     return stream.getvalue()
 
 
@@ -292,7 +285,3 @@ def jpeg(file: Path) -> bytes:
     with Image.open(file) as image:
         image.convert("RGB").save(stream, format="JPEG", quality=85)
     return stream.getvalue()
-
-
-def base64_of(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")

@@ -17,7 +17,6 @@ from sabi.runtime.repository import git
 from sabi.settings.gate import Rule
 from sabi.settings.loading import load
 from sabi.settings.params import Params
-from sabi.tables import SET_COLUMNS
 
 PASSES, FAILS, UNJUDGED = 0, 1, 2
 OUTCOMES = {PASSES: "kept", FAILS: "**broken**", UNJUDGED: "**cannot be judged**"}
@@ -75,7 +74,7 @@ def checked(commit: str, name: str) -> Result:
         twice = table.path[table.sha256.duplicated()].iloc[0]
         raise InputError(f"{name}: {PREDICTIONS} has the photograph {twice} twice; run `dvc repro` there")
     again = measure(*truth_grades_scores(table), result.grades)
-    if set(SET_COLUMNS) <= set(table):
+    if sets.given(table):
         again |= sets.measure(table, result.grades)
     for metric, value in again.items():
         if not _same(value, result.metrics.get(metric)):

@@ -1,7 +1,5 @@
 """A closer look at graded photographs: what pulls a score down (`--why`), and where (`--tiles`)."""
 
-import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from tqdm import tqdm
 
 from sabi.grading.grader import Grader
 from sabi.photographs.files import Unusable
+from sabi.report.pictures import base64_of, small
 from sabi.serving.tables import write_csv
 from sabi.serving.tiles import tile
 
@@ -69,8 +68,4 @@ def _kept(image: Image.Image, folder: Path, place: int) -> str:
     """Write the picture, whole; a small one for the page."""
     folder.mkdir(parents=True, exist_ok=True)
     image.save(folder / f"{place + 1:04}.jpg", quality=90)
-    small = image.copy()
-    small.thumbnail((SHOWN, SHOWN))
-    stream = io.BytesIO()
-    small.save(stream, format="JPEG", quality=80)
-    return base64.b64encode(stream.getvalue()).decode("ascii")
+    return base64_of(small(image, SHOWN))

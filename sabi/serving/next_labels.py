@@ -1,6 +1,5 @@
 """What `sabi next` does: a list and a page of photographs that an inspector should grade next."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def choose_into(
     out.mkdir(parents=True)
     tables.write_csv(table, out / TABLE)
     shown = pictures.thumbnails([files[place] for place in chosen[: pictures.MOST]])
-    encoded = [base64.b64encode(picture).decode("ascii") for picture in shown]
+    encoded = [pictures.base64_of(picture) for picture in shown]
     photos = list(zip(table.file, encoded, strict=False))
     page = template(TEMPLATE).render(t=texts(language), language=language, photos=photos, table=TABLE)
     (out / PAGE).write_text(page, encoding="utf-8")

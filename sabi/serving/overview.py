@@ -1,14 +1,14 @@
 """What was graded, on one page."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from sabi.grades import LOWEST, Grades
-from sabi.grading.specimens import ACT, SOUND, WATCH, roll_up
 from sabi.report.colours import grade_colours, ink_on
+from sabi.report.graded import summed_up
+from sabi.report.pictures import base64_of
 from sabi.report.templates import template
 from sabi.words.texts import Language, texts, translated
 
@@ -28,27 +28,20 @@ def render(
     """
     colours = grade_colours(len(rating.names))
     rows = graded.drop(columns="file").to_dict("records")
-    encoded = [base64.b64encode(picture).decode("ascii") for picture in pictures]
+    encoded = [base64_of(picture) for picture in pictures]
     return template(TEMPLATE).render(
         t=texts(language),
         language=language,
-        counts=[(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
+        **summed_up(graded, rating),
         photos=[
             row | {"picture": picture, "closer": closer}
             for row, picture, closer in zip(rows, encoded, about["closer"], strict=False)
         ],
         without_pictures=len(rows) - len(encoded),
-        groups={
-            by: roll_up(graded, by, rating).to_dict("records")
-            for by in ("bridge", "specimen")
-            if graded[by].any()
-        },
         rejected=[
             row | {"reason": translated(row["reason"], language)} for row in rejected.to_dict("records")
         ],
         graded=len(rows),
-        to_look_at=int((graded["look"] != "").sum()),
-        newest=max(graded.date, default=""),
         not_sound=rating.names[rating.worst_sound - 2],
         colours={name: (colour, ink_on(colour)) for name, colour in zip(rating.names, colours, strict=True)},
         ends=(f"{LOWEST:g}", f"{rating.highest:g}"),

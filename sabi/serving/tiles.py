@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from sabi.grading.grader import Grader
 from sabi.grading.thresholds import to_grades
@@ -55,12 +55,13 @@ def tile(grader: Grader, file: Path, scale: float | None, window: int | None) ->
     if side > min(image.size):
         return Unusable(f"{image.width} x {image.height} pixels are less than one window of {side}")
     boxes = windows(*image.size, side)
+    # A model with a target sees the middle of a photograph; of a window it is to see all.
+    target = spec.target_mm_per_pixel
+    own = scale if target is None else spec.size * target / side
     scores = []
     for start in range(0, len(boxes), AT_ONCE):
-        # With a window that was asked for, scales do not matter: the network sees all of it.
         crops = [np.asarray(image.crop(box)) for box in boxes[start : start + AT_ONCE]]
-        own = [spec.size * spec.target_mm_per_pixel / side] * len(crops) if spec.target_mm_per_pixel else None
-        rows = grader.grade(crops, own, keep=False)
+        rows = grader.grade(crops, [own] * len(crops), keep=False)
         if rows[0].reason is not None:
             return Unusable(rows[0].reason)
         scores += [row.score for row in rows]
@@ -98,6 +99,6 @@ def _spread(scores: np.ndarray, boxes: list[tuple[int, int, int, int]], size: tu
 
 def _over(image: Image.Image, grades: np.ndarray, count: int) -> Image.Image:
     """The photograph with the colour of each place's grade over it."""
-    palette = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in grade_colours(count)])
+    palette = np.array([ImageColor.getrgb(colour) for colour in grade_colours(count)])
     colours = Image.fromarray(palette[grades - 1].astype(np.uint8))
     return Image.blend(image.resize(colours.size), colours, OPACITY)

@@ -102,6 +102,10 @@ class Train(Section):
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     patience: Count
 
+    def weights_for(self, network: str) -> str:
+        """What the network `network` starts from: "random", "imagenet", or a folder."""
+        return self.weights_of.get(network, self.weights)
+
     @pydantic.field_validator("weights")
     @classmethod
     def _named_or_there(cls, weights: str) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 import sqlite3
 import sys
 from contextlib import closing
@@ -16,7 +17,7 @@ from sabi.backbones.embedder import CODE, FORWARD, Embedder
 from sabi.backbones.pooling import pooled
 from sabi.backbones.spec import BackboneSpec
 from sabi.backbones.weights import weights_file
-from sabi.networks import NETWORKS, Application
+from sabi.networks import NETWORKS, Application, Own
 from sabi.runtime.errors import InputError
 from sabi.runtime.fingerprint import fingerprint
 from sabi.settings.loading import load
@@ -61,6 +62,14 @@ def test_the_company_of_a_photograph_changes_no_bit(embed, pixels):
     order = np.random.default_rng(0).permutation(len(pixels))
     assert embed(pixels[order]).tobytes() == together[order].tobytes()
     assert embed(pixels[8:]).tobytes() == together[8:].tobytes()  # alone in its batch
+
+
+@pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if isinstance(network, Own)])
+def test_the_place_in_a_batch_changes_no_bit_of_our_own_networks(name, pixels):
+    embed = Embedder(spec_of(name))
+    alone = [embed(pixels[row : row + 1]) for row in range(len(pixels))]
+    assert embed(pixels).tobytes() == np.concatenate(alone).tobytes()
+    assert embed(np.repeat(pixels[:1], 9, axis=0)).tobytes() == np.repeat(alone[0], 9, axis=0).tobytes()
 
 
 @pytest.mark.parametrize("flips", [2, 4])
@@ -280,3 +289,17 @@ def test_each_network_gets_its_own_preprocessing(pixels):
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     expected = (pixels / 255 - mean) / deviation
     assert np.allclose(preprocess("densenet", pixels), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "way_out"),
+    [
+        ("imagenet", "`sabi weights efficientnet_lite1` and `dvc exp run"),
+        ("weights", "`sabi weights efficientnet_lite1` makes efficientnet_lite1.weights.h5"),
+    ],
+)
+def test_weights_that_a_lite_network_lacks_are_told_with_the_command(weights, way_out, monkeypatch, tmp_path):
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr("sabi.backbones.weights.repository_root", lambda: tmp_path)
+    with pytest.raises(InputError, match=re.escape(way_out)):
+        weights_file("efficientnet_lite1", weights)

@@ -2,8 +2,11 @@
 
 from sabi.grades import Grades
 from sabi.grading.doubt import Doubt
-from sabi.report.notes import few_specimens, what_was_left_out, without_limits
+from sabi.report.notes import few_specimens, what_to_note, what_was_left_out, without_limits
+from sabi.settings.loading import load
+from sabi.settings.params import Params
 from sabi.words.texts import translated
+from tests.conftest import ROOT
 
 
 def test_files_of_both_folders_that_were_not_used_are_told_with_the_table_that_says_why():
@@ -32,3 +35,13 @@ def test_that_no_limit_is_known_is_told():
     assert without_limits(known) == []
     [line] = without_limits(known.model_copy(update={"limits": [None, None]}))
     assert "(9 are needed): every set is of all grades" in line and translated(line, "ja") != line
+
+
+def test_networks_with_random_weights_are_named_but_not_those_trained_from_scratch():
+    values = load(ROOT / "params.yaml").model_dump()
+    values |= {"candidates": ["cnn1"]}
+    values["ensemble"]["members"] = ["mobilenet", "densenet", "cnn1"]
+    values["train"]["weights_of"] = {"densenet": "imagenet"}
+    photographs = {"drawings": 0, "accepted": 9, "without_specimen": 0, "differ_by_case": []}
+    [line] = what_to_note(Params.model_validate(values), photographs)
+    assert line.startswith("mobilenet: random weights; ") and "`make weights`" in line

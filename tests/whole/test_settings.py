@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -110,3 +111,16 @@ def test_the_wikis_settings_run_as_a_queued_experiment(copy):
     dropped = rejected[rejected.reason.str.contains("soft score outside")]
     assert len(dropped) == len(rejected) - 2 > 0
     assert set(dropped.path.str[0]) == {"1", "5"}
+
+
+def test_an_ensemble_of_a_candidate_alone_trains_nothing_else(copy):
+    change_params(copy, {"standard": False, "candidates": ["cnn1"], "ensemble": {"members": ["cnn1"]}})
+    shutil.rmtree(copy / "data/networks")  # as DVC does before it runs a stage
+    trainings = [f"train {name}" for name in (*MEMBERS, "cnn1")]
+    said = run_stages(copy, *trainings, "ensemble", "binning", "evaluate")
+    for name in MEMBERS:
+        assert f"{name}: not trained (standard: false)" in said
+        assert not list((copy / "data/networks" / name).iterdir())
+        assert json.loads((copy / f"metrics/train/{name}.json").read_text()) == {}
+    assert json.loads((copy / "data/ensemble/ensemble.json").read_text())["weights"] == {"cnn1": 1.0}
+    assert set(json.loads((copy / "metrics/members.json").read_text())) == {"cnn1"}
