@@ -18,6 +18,7 @@ Spec = TypeVar("Spec", bound=pydantic.BaseModel)
 MANIFEST = Path("data/split/manifest.csv")
 REJECTED = Path("data/split/rejected.csv")
 INSPECTORS = Path("data/split/inspectors.csv")
+MEASUREMENTS = Path("data/split/measurements.csv")
 SUMMARY = Path("data/split/summary.json")  # what the stage `split` counted
 TRAINED = Path("data/networks")
 MODEL = Path("data/model")  # all that grading needs
@@ -40,6 +41,12 @@ def read_table(file: str | Path | TextIO) -> pd.DataFrame:
     """
     types = dict.fromkeys(TEXT, str) | {"mm_per_pixel": float}
     return pd.read_csv(file, dtype=types, keep_default_na=False, na_values={"mm_per_pixel": [""]})
+
+
+def read_measurements(file: Path) -> pd.DataFrame:
+    """What `sabi.photographs.measurements` read: path (str) and floats, NaN where nothing was measured."""
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return table.assign(**{name: pd.to_numeric(table[name]) for name in table.columns[1:]})
 
 
 def read_graded(file: str | Path, rating: Grades) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from sabi.grading.grader import Grader
 from sabi.grading.held_out import doubts
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import thresholds_for, to_grades
+from sabi.photographs import measurements
 from sabi.photographs.features import FEATURES, in_millimetres
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params
@@ -60,6 +61,7 @@ def main(params: Params) -> None:
     unlabelled, rejected = grade_folder(Grader.load(MODEL), UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")
     write_table(rejected, OUT / "unlabelled_rejected.csv")
+    write_table(measurements.read(UNLABELLED, unlabelled.path)[0], OUT / "unlabelled_measurements.csv")
     copies = [(row.grade, row.path, UNLABELLED / row.path) for row in unlabelled.itertuples()]
     sort_into_folders(copies, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")

@@ -5,16 +5,26 @@ from pathlib import Path
 from sabi.photographs.manifest import check_enough, doubts, split
 from sabi.settings.params import Params
 from sabi.stage import run
-from sabi.tables import INSPECTORS, MANIFEST, REJECTED, SUMMARY, write_graded, write_json, write_table
+from sabi.tables import (
+    INSPECTORS,
+    MANIFEST,
+    MEASUREMENTS,
+    REJECTED,
+    SUMMARY,
+    write_graded,
+    write_json,
+    write_table,
+)
 
 RAW = Path("data/raw")
 
 
 def main(params: Params) -> None:
-    manifest, rejected, inspectors, summary = split(RAW, params)
+    manifest, rejected, told, summary = split(RAW, params)
     write_graded(manifest, params.labels.rating, MANIFEST)
     write_table(rejected, REJECTED)
-    write_graded(inspectors, params.labels.rating, INSPECTORS)
+    write_graded(told["inspectors"], params.labels.rating, INSPECTORS)
+    write_table(told["measurements"], MEASUREMENTS)
     write_json(summary, SUMMARY)
     counts = manifest.partition.value_counts().to_dict()
     named = len(manifest) - summary["without_specimen"]

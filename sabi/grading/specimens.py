@@ -1,5 +1,7 @@
 """Graded photographs by the piece of steel, or the bridge, that they show."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from sabi.grades import Grades
@@ -17,13 +19,14 @@ def action(position: int, rating: Grades) -> str:
     return ACT if position == 1 else WATCH
 
 
-def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
+def roll_up(graded: pd.DataFrame, by: str, rating: Grades, measured: Sequence[str] = ()) -> pd.DataFrame:
     """A row for each value of the column `by` ("specimen", "bridge"), worst first.
 
     `graded` has columns `position` (from 1), `score`, `look` (empty where there is no reason) and
     `by`; photographs of which `by` is empty are left out. Columns: `by`, photographs, worst (a
     grade's name), score (the median), bad (the share, 0 to 1, of photographs that are not sound)
-    and the numbers act, watch, sound and look.
+    the numbers act, watch, sound and look, and `median_...` of each of the columns `measured`
+    (NaN where nothing was).
     """
     known = graded[graded[by] != ""]
     rows = []
@@ -40,9 +43,11 @@ def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
                 "bad": (mine.position < rating.worst_sound).mean(),
                 **counts,
                 "look": (mine.look != "").sum(),
+                **{f"median_{name}": mine[name].median() for name in measured},
             }
         )
     columns = [by, "photographs", "worst", "position", "score", "bad", ACT, WATCH, SOUND, "look"]
+    columns += [f"median_{name}" for name in measured]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["position", "score", by], kind="stable", ignore_index=True).drop(
         columns="position"

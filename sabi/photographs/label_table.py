@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sabi.names import normal
+from sabi.names import as_number, normal
 from sabi.runtime.errors import InputError
 
 FILES = ("labels.csv", "labels.xlsx")
@@ -62,6 +62,17 @@ def read_rows(file: Path, needed: str, unwanted: tuple[str, ...] = ()) -> list[R
             raise InputError(f"{file}: row {number} names no file; write its name, or remove the row")
         rows.append({name: cell if name == "file" else cell.strip() for name, cell in row.items()})
     return rows
+
+
+def measured_columns(rows: list[Row]) -> list[str]:
+    """The other columns of numbers, in order: more than half of the cells that are filled are numbers."""
+    columns = []
+    for name in rows[0] if rows else ():
+        filled = [row[name] for row in rows if row[name]]
+        numbers = sum(as_number(cell) is not None for cell in filled)
+        if name and name not in COLUMNS and 2 * numbers > len(filled):
+            columns.append(name)
+    return columns
 
 
 def _csv(file: Path) -> tuple[list[list[str]], str]:

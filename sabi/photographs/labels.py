@@ -4,8 +4,9 @@ The table, `labels.csv` or `labels.xlsx`, lies directly in the folder of the
 photographs and has a row per photograph: `file`, its path below that folder;
 `grade`, a name of `labels.grades`; and, if known, `specimen` and
 `mm_per_pixel`. With a column `inspector` it has a row for each inspector's
-grade of a photograph, whose grade is their median. With grades from names or folders, and where there are no
-grades, it may give the scale alone.
+grade of a photograph, whose grade is their median. Other columns of numbers
+are kept (`sabi.photographs.measurements`). With grades from names or folders,
+and where there are no grades, it may give scales or measurements alone.
 
 Names are compared as a reader sees them: `sabi.names.normal`.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from sabi.names import as_number, normal, normal_path
 from sabi.photographs.files import Unusable, printable
-from sabi.photographs.label_table import FILES, Row, find_table, read_rows
+from sabi.photographs.label_table import FILES, Row, find_table, measured_columns, read_rows
 from sabi.runtime.errors import InputError
 from sabi.settings.labels import Labels
 from sabi.settings.scale import LARGEST_MM, SMALLEST_MM
@@ -65,7 +66,7 @@ def read(folder: Path, found: Iterable[str], labels: Labels) -> tuple[dict[str, 
             )
         rows = read_rows(table, "grade")
     elif table is not None:
-        rows = read_rows(table, "mm_per_pixel", unwanted=("grade", "specimen"))
+        rows = _ungraded_rows(table, unwanted=("grade", "specimen"))
     there = sorted(set(found))
     rows_of, rejected = matched(rows, there)
     accepted = {}
@@ -85,12 +86,12 @@ def scales(folder: Path, found: Iterable[str]) -> tuple[dict[str, float], dict[s
     """Millimetres a pixel of the files `found` below `folder`, from its table; empty if it has none.
 
     And reasons against rows that no file belongs to, by what they name. Raises
-    `InputError` for a table that is none, or says no scale where it should.
+    `InputError` for a table that is none, or says neither scales nor measurements.
     """
     table = find_table(folder)
     if table is None:
         return {}, {}
-    rows_of, unmatched = matched(read_rows(table, "mm_per_pixel"), sorted(set(found)))
+    rows_of, unmatched = matched(_ungraded_rows(table), sorted(set(found)))
     known = {}
     for path, rows in rows_of.items():
         try:
@@ -100,6 +101,12 @@ def scales(folder: Path, found: Iterable[str]) -> tuple[dict[str, float], dict[s
         if scale is not None:
             known[path] = scale
     return known, unmatched
+
+
+def _ungraded_rows(table: Path, unwanted: tuple[str, ...] = ()) -> list[Row]:
+    """The rows of a table that gives no grades, but scales or measurements."""
+    rows = read_rows(table, "file", unwanted)
+    return rows if measured_columns(rows) else read_rows(table, "mm_per_pixel", unwanted)
 
 
 def matched(rows: list[Row], found: list[str]) -> tuple[dict[str, list[Row]], dict[str, str]]:

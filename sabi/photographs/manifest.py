@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sabi.grades import LOWEST
-from sabi.photographs import label_table, labels, partition
+from sabi.photographs import label_table, labels, measurements, partition
 from sabi.photographs.decoding import Decoded, check_coverage, examine
 from sabi.photographs.files import Unusable, check_name, find, printable
 from sabi.photographs.labels import Label
@@ -34,15 +34,18 @@ class Usable:
     trained: bool  # whether training may use it
 
 
-def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The manifest (a row per accepted photograph), rejected files, inspectors' grades and a summary.
+def split(
+    folder: Path, params: Params
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, pd.DataFrame], dict[str, Any]]:
+    """The manifest (a row per accepted photograph), rejected files, what else the table tells, a summary.
 
     Every file found, and every row of a table of labels, is in exactly one of the two. The
-    manifest's grades are positions; the inspectors' (path, inspector, grade) have a row for each
-    that a table of labels names. The summary has the numbers of both, of drawings of the
-    sample among the accepted, and of photographs taken for specimens of their own because
-    nothing names one, with the first of those; and the specimens that differ by upper and
-    lower case alone.
+    manifest's grades are positions. "inspectors" (path, inspector, grade) have a row for each
+    that a table of labels names, "measurements" are those of `sabi.photographs.measurements`.
+    The summary has the numbers of both, of drawings of the sample among the accepted, and of
+    photographs taken for specimens of their own because nothing names one, with the first of
+    those; the specimens that differ by upper and lower case alone; and by column of
+    measurements a cell that is no number.
     """
     found = find(folder)
     labelled, rejected = labels.read(folder, found, params.labels)
@@ -105,9 +108,11 @@ def split(folder: Path, params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.
         "first_without_specimen": unnamed[0] if unnamed else None,
         "differ_by_case": differing_by_case(manifest.specimen),
     }
+    measured, summary["no_numbers"] = measurements.read(folder, manifest.path)
     given = [(path, *one) for path in manifest.path for one in labelled[path].given]
     inspectors = pd.DataFrame(given, columns=["path", "inspector", "grade"])
-    return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), inspectors, summary
+    others = {"inspectors": inspectors, "measurements": measured}
+    return manifest, pd.DataFrame(reasons, columns=["path", "reason"]), others, summary
 
 
 def _usable(path: str, decoded: Decoded, label: Label, named: str | None, params: Params) -> Usable:
@@ -152,7 +157,7 @@ def differing_by_case(specimens: Iterable[str]) -> list[list[str]]:
 
 
 def doubts(summary: dict[str, Any]) -> list[str]:
-    """A line for each reason to doubt that one piece of steel is one specimen; `summary` is `split`'s."""
+    """A line for each reason to doubt what the photographs are said to show; `summary` is that of `split`."""
     notes = []
     unnamed, accepted = summary["without_specimen"], summary["accepted"]
     known = "test photographs are known from training and the figures are too good"
@@ -173,6 +178,10 @@ def doubts(summary: dict[str, Any]) -> list[str]:
             f"{' and '.join(groups[0])}, which count as different pieces of steel; if they are one, {known}; "
             "give them one name"
         )
+    notes += [
+        f"labels: the column {name} has cells that are no numbers, such as {text!r}, which count as empty"
+        for name, text in summary["no_numbers"].items()
+    ]
     return notes
 
 

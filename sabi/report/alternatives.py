@@ -41,6 +41,14 @@ def of_curve(member: str, curve: pd.DataFrame, best: int, said: dict[str, str]) 
     return said["curve_alt"].format(member=member, train=train, validation=validation)
 
 
+def of_ranks(values: pd.Series, scores: pd.Series, name: str, said: dict[str, str]) -> str:
+    """How far ranks agree in `figures.against_score`: Spearman's correlation, where it exists."""
+    if values.nunique() < 2 or scores.nunique() < 2:
+        return said["against_score"].format(name=name, count=len(values))
+    ranks = f"{values.corr(scores, method='spearman'):.2f}"
+    return said["against_score_ranks"].format(name=name, count=len(values), ranks=ranks)
+
+
 def of_feature(
     title: str, values: np.ndarray, actual: np.ndarray, rating: Grades, said: dict[str, str]
 ) -> str:

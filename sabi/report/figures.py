@@ -122,8 +122,21 @@ def feature_by_grade(
                 flierprops={"marker": ".", "markersize": 3, "alpha": 0.5},
             )
         axes.set_yticks(rating.numbers, grade_labels(rating))
-        axes.set_xlabel(axis_title)
+        axes.set_xlabel(axis_title, parse_math=False)
         axes.set_ylabel(said["axis_inspector"])
+
+    return _png(draw, 4, 2.6)
+
+
+def against_score(table: pd.DataFrame, name: str, rating: Grades, said: dict[str, str]) -> bytes:
+    """The column `name` against `score`, on the scale of the names; the colour is the inspector's `grade`."""
+
+    def draw(axes) -> None:
+        for grade, colour in zip(rating.numbers, grade_colours(len(rating.names)), strict=True):
+            mine = table[table.grade == grade]
+            axes.scatter(mine[name], mine.score, s=14, color=colour, alpha=0.8, edgecolors="none")
+        axes.set_xlabel(name, parse_math=False)
+        axes.set_ylabel(said["score"])
 
     return _png(draw, 4, 2.6)
 

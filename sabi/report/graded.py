@@ -1,5 +1,6 @@
 """What was graded in data/unlabelled, as the report shows it, and what tells it from every other run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from sabi.photographs.dates import date_of
 from sabi.photographs.partition import specimen_of
 from sabi.report.pictures import as_trained, small, thumbnails
 from sabi.settings.params import Params
-from sabi.tables import MODEL, read_graded, read_table
+from sabi.tables import MODEL, read_graded, read_measurements, read_table
 
 TABLE = Path("data/grades/unlabelled.csv")
+MEASURED = Path("data/grades/unlabelled_measurements.csv")
 SORTED = Path("data/grades/unlabelled")
 UNLIKE = 6  # that are shown beside the nearest that is known
 MOST = 200  # pictures of the worst: the report is written in seconds, and mailed
@@ -27,6 +29,7 @@ def graded_photographs(params: Params) -> pd.DataFrame:
     """The table that `binning` wrote with specimen, bridge, date, position, action and file, worst first.
 
     Specimen, bridge and date are empty where they are not known; scores are on the scale of the names.
+    At the end are the columns of `measured_names`.
     """
     table, rating = read_table(TABLE), params.labels.rating
     bridge = params.report.bridge
@@ -40,20 +43,28 @@ def graded_photographs(params: Params) -> pd.DataFrame:
         action=[action(position, rating) for position in positions],
         file=files,
     )
+    known = known.merge(read_measurements(MEASURED), on="path", how="left")
     return known.sort_values(["position", "score", "path"], kind="stable", ignore_index=True)
 
 
-def summed_up(graded: pd.DataFrame, rating: Grades) -> dict[str, Any]:
+def measured_names() -> list[str]:
+    """What the survey has measured beside grades."""
+    return [*read_measurements(MEASURED).columns[1:]]
+
+
+def summed_up(graded: pd.DataFrame, rating: Grades, measured: Sequence[str]) -> dict[str, Any]:
     """What is to be said of all of them: `counts` by action, `newest` (a day or empty), `groups`.
 
-    `to_look_at` is a number. `groups` has rows by "bridge" and by "specimen", each where any is known.
+    `to_look_at` is a number. `groups` has rows by "bridge" and by "specimen", each where any is known,
+    with medians of the columns `measured`.
     """
     return {
         "counts": [(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
         "newest": max(graded.date, default=""),
+        "measurements": measured,
         "to_look_at": int((graded["look"] != "").sum()),
         "groups": {
-            by: roll_up(graded, by, rating).to_dict("records")
+            by: roll_up(graded, by, rating, measured).to_dict("records")
             for by in ("bridge", "specimen")
             if graded[by].any()
         },

@@ -18,11 +18,21 @@ from sabi.report import alternatives, figures
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
-from sabi.report.graded import graded_photographs, most_unlike, origin, pictures_of, summed_up
+from sabi.report.graded import graded_photographs, measured_names, most_unlike, origin, pictures_of, summed_up
 from sabi.report.pictures import as_trained, base64_of
 from sabi.report.templates import template
 from sabi.settings.params import Params
-from sabi.tables import MANIFEST, REJECTED, TRAINED, flat, read_graded, read_json, read_table
+from sabi.tables import (
+    MANIFEST,
+    MEASUREMENTS,
+    REJECTED,
+    TRAINED,
+    flat,
+    read_graded,
+    read_json,
+    read_measurements,
+    read_table,
+)
 from sabi.words.texts import Language, texts, translated
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -57,7 +67,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         summary=summary,
         notes=[translated(note, language) for note in notes],
         graded=len(unlabelled),
-        **summed_up(unlabelled, rating),
+        **summed_up(unlabelled, rating, measured_names()),
         photos=[row | {"picture": base64_of(picture)} for row, picture in pictures_of(unlabelled)],
         unlike=[
             row | {name: base64_of(row[name]) for name in ("picture", "known")}
@@ -163,6 +173,7 @@ def pictures_of_data(
             for name, title in MAPS.items()
         },
         "measured": measured(manifest, rating, said, params.report.language),
+        "surveyed": surveyed(manifest, rating, said),
     }
 
 
@@ -204,6 +215,31 @@ def measured(
             base64_of(figures.feature_by_grade(values, actual, axis_title, rating, said)),
             alternatives.of_feature(title, values, actual, rating, said),
         )
+    return pictures
+
+
+def surveyed(
+    manifest: pd.DataFrame, rating: Grades, said: dict[str, str]
+) -> dict[str, list[tuple[str, str]]]:
+    """By measurement of the survey, pictures of it against grade and held-out score, each with its text."""
+    table = manifest[["path", "grade"]].merge(read_measurements(MEASUREMENTS), on="path")
+    scores = read_graded("data/grades/grades.csv", rating)
+    scores = scores[scores.partition != "train"].set_index("path").score
+    pictures = {}
+    for name in table.columns[2:]:
+        known = table[table[name].notna()]
+        values, actual = known[name].to_numpy(), known.grade.to_numpy()
+        by_grade = figures.feature_by_grade(values, actual, name, rating, said)
+        pictures[name] = [(base64_of(by_grade), alternatives.of_feature(name, values, actual, rating, said))]
+        held_out = known[known.path.isin(scores.index)]
+        if len(held_out):
+            columns = held_out.assign(score=rating.shown(scores[held_out.path].to_numpy()))
+            pictures[name].append(
+                (
+                    base64_of(figures.against_score(columns, name, rating, said)),
+                    alternatives.of_ranks(columns[name], columns.score, name, said),
+                )
+            )
     return pictures
 
 

@@ -55,7 +55,7 @@ def grade_into(
     done, finished = batch.grade_all(grader, identity(model), selected, out)
     graded = tables.graded_table(done, grader.spec)
     rejected = tables.rejected_table(done)
-    tables.write_csv(tables.for_people(graded), out / TABLE)
+    tables.write_csv(tables.for_people(graded), out / TABLE, tables.measured_names(graded))
     tables.write_csv(rejected, out / "rejected.csv")
     scales = {one.file: one.mm_per_pixel for one in selected}
     shown = pictures.thumbnails(graded.file[: pictures.MOST])

@@ -1,10 +1,11 @@
 """Which photographs a command line means: files, folders, patterns."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sabi.photographs import label_table, labels
+from sabi.photographs import label_table, labels, measurements
 from sabi.photographs.files import find
 from sabi.runtime.errors import InputError
 
@@ -16,14 +17,15 @@ class Selected:
     path: str  # as it was given, with `/`; of a folder's file, the folder's with what follows
     file: Path
     mm_per_pixel: float | None  # None: not known
+    measured: dict[str, float] = field(default_factory=dict, compare=False)  # in the survey, beside grades
 
 
 def select(given: Sequence[str]) -> list[Selected]:
     """The files of `given` in that order, each once; those of a folder sorted, whatever lies below it.
 
     What is neither a file nor a folder is a pattern, in which `**` stands for any
-    folders. Scales are those of the table of labels of a folder that is named. Raises
-    `InputError` for what stands for no file, and for a table that is none.
+    folders. Scales and measurements are those of the table of labels of a folder that is named.
+    Raises `InputError` for what stands for no file, and for a table that is none.
     """
     chosen: dict[Path, Selected] = {}
     for text in given:
@@ -45,7 +47,17 @@ def _files(text: str) -> list[Selected]:
         found = sorted(
             {*there, *nowhere} - {*label_table.FILES}
         )  # what only the table names is told as missing
-        return [Selected((place / path).as_posix(), place / path, scales.get(path)) for path in found]
+        known, _ = measurements.read(place, there)
+        numbers = {row["path"]: row for row in known.to_dict("records")}
+        return [
+            Selected(
+                (place / path).as_posix(),
+                place / path,
+                scales.get(path),
+                {name: numbers.get(path, {}).get(name, math.nan) for name in known.columns[1:]},
+            )
+            for path in found
+        ]
     if place.exists() or place.is_symlink():
         return [Selected(place.as_posix(), place, None)]
     matches = map(str, sorted(Path(place.anchor or ".").glob(str(place.relative_to(place.anchor)))))

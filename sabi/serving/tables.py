@@ -1,5 +1,6 @@
 """What was graded, as tables for people: spreadsheet programs open them as they are."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,9 @@ FOR_PEOPLE = ["path", "specimen", "bridge", "date", "grade", "score", "low", "hi
 
 
 def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
-    """`COLUMNS`, worst first; grade, low and high are names, look is `sabi.grading.doubt.REASONS`.
+    """`COLUMNS`, then what the survey measured, worst first.
+
+    Grade, low and high are names, look is `sabi.grading.doubt.REASONS`.
 
     Specimen and bridge are what the model's patterns find in the path, the date
     stands in the path or in the file; each is empty if it is not known.
@@ -46,7 +49,15 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
         ],
         columns=COLUMNS,
     )
-    return worst_first(table)
+    names = {name: None for one, _ in done for name in one.measured}  # in order, each once
+    measured = [one.measured for one, row in done if row.position is not None]
+    numbers = {name: [own.get(name, math.nan) for own in measured] for name in names}
+    return worst_first(table.assign(**numbers))
+
+
+def measured_names(graded: pd.DataFrame) -> list[str]:
+    """The columns of `graded_table` that the survey has measured."""
+    return [name for name in graded.columns if name not in COLUMNS]
 
 
 def worst_first(table: pd.DataFrame) -> pd.DataFrame:
@@ -63,17 +74,24 @@ def rejected_table(done: Sequence[Graded]) -> pd.DataFrame:
 def for_people(graded: pd.DataFrame) -> pd.DataFrame:
     """What people need of the table that `graded_table` gives, in words."""
     said = texts("en")
-    return graded[FOR_PEOPLE].assign(look=[reasons(look, said) for look in graded["look"]])
+    shown = graded[FOR_PEOPLE + measured_names(graded)]
+    return shown.assign(look=[reasons(look, said) for look in graded["look"]])
 
 
-def write_csv(table: pd.DataFrame, file: Path) -> None:
-    """Write a table for spreadsheet programs: UTF-8 with its mark, scores of two decimals, no formulas."""
+def write_csv(table: pd.DataFrame, file: Path, exact: Sequence[str] = ()) -> None:
+    """Write a table for spreadsheet programs: UTF-8 with its mark, scores of two decimals, no formulas.
+
+    The columns of floats `exact` keep their digits.
+    """
     safe = table.copy()
     for column in safe.columns:
         if column in ("path", "file"):
             safe[column] = [path_cell(value) for value in safe[column]]
         elif not pd.api.types.is_numeric_dtype(safe[column]):
             safe[column] = [text_cell(value) for value in safe[column]]
+    for column in exact:
+        safe[column] = ["" if math.isnan(value) else f"{value:.12g}" for value in table[column]]
+    safe.columns = [text_cell(name) for name in safe.columns]  # what the survey measured has any name
     safe.to_csv(file, index=False, lineterminator="\n", encoding="utf-8-sig", float_format="%.2f")
 
 

@@ -1,6 +1,7 @@
 """Graded photographs as an Excel workbook."""
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sabi.grades import Grades
 from sabi.grading.specimens import roll_up
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.pictures import SIDE
+from sabi.serving.tables import measured_names
 from sabi.words.texts import reasons
 
 ROW_POINTS = SIDE * 0.75 * 0.6  # pictures are shown at 60 %: a screen holds more rows
@@ -35,7 +37,7 @@ def write_workbook(
         _photographs(book, graded, pictures, rating, said)
         for by in ("bridge", "specimen"):
             if graded[by].any():
-                _groups(book, roll_up(graded, by, rating), by, rating, said)
+                _groups(book, roll_up(graded, by, rating, measured_names(graded)), by, rating, said)
         sheet = book.add_worksheet(said["model"])
         sheet.set_column(0, 0, 36)
         sheet.set_column(1, 1, 80)
@@ -59,7 +61,9 @@ def _photographs(
         (said["set"], 14),
         (said["to_look_at"], 40),
     ]
-    _heading(book, sheet, [*columns, *((said[name], 16) for name in known)])
+    measured = measured_names(graded)
+    titles = [*(said[name] for name in known), *measured]
+    _heading(book, sheet, [*columns, *((title, 16) for title in titles)])
     formats = _grade_formats(book, rating)
     middle = book.add_format({"valign": "vcenter"})
     wrapped = book.add_format({"valign": "vcenter", "text_wrap": True})
@@ -79,7 +83,8 @@ def _photographs(
         sheet.write_string(place, 6, reasons(row["look"], said), wrapped)
         for column, name in enumerate(known, start=7):
             sheet.write_string(place, column, row[name], middle)
-    sheet.autofilter(0, 1, max(len(graded), 1), 6 + len(known))
+        _write_measured(sheet, place, 7 + len(known), [row[name] for name in measured])
+    sheet.autofilter(0, 1, max(len(graded), 1), 6 + len(titles))
 
 
 def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, said: dict[str, str]) -> None:
@@ -87,6 +92,8 @@ def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, said: dict[
     bad = said["share_bad"].format(grade=rating.names[rating.worst_sound - 2])
     headings = [said[by], said["worst"], said["median_score"], bad, said["photographs"]]
     headings += [said[name] for name in ("act_on", "to_watch", "are_sound", "to_look_at")]
+    medians = [name for name in table.columns if name.startswith("median_")]
+    headings += [said["median_of"].format(name=name.removeprefix("median_")) for name in medians]
     _heading(book, sheet, [(heading, 18) for heading in headings])
     formats = _grade_formats(book, rating)
     number, share = book.add_format({"num_format": "0.00"}), book.add_format({"num_format": "0 %"})
@@ -97,7 +104,15 @@ def _groups(book: Any, table: pd.DataFrame, by: str, rating: Grades, said: dict[
         sheet.write_number(place, 3, row["bad"], share)
         for column, name in enumerate(("photographs", "act", "watch", "sound", "look"), start=4):
             sheet.write_number(place, column, row[name])
+        _write_measured(sheet, place, 9, [row[name] for name in medians])
     sheet.autofilter(0, 0, max(len(table), 1), len(headings) - 1)
+
+
+def _write_measured(sheet: Any, row: int, first: int, values: list[float]) -> None:
+    """Numbers from the column `first` on, nothing where nothing was measured."""
+    for column, value in enumerate(values, start=first):
+        if not math.isnan(value):
+            sheet.write_number(row, column, value)
 
 
 def _heading(book: Any, sheet: Any, columns: list[tuple[str, float]]) -> None:

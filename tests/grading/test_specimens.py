@@ -44,6 +44,20 @@ def test_a_specimen_is_known_by_its_worst_photograph_and_the_worst_specimen_come
     assert table[["act", "watch", "sound"]].to_numpy().tolist() == [[0, 1, 0], [0, 1, 1], [0, 0, 1]]
 
 
+def test_medians_of_what_was_measured_stand_beside():
+    graded = pd.DataFrame(
+        [
+            ("a", 2, 2.0, "", 100.0),
+            ("a", 3, 3.0, "", 300.0),
+            ("a", 3, 3.0, "", None),
+            ("b", 4, 4.0, "", None),
+        ],
+        columns=["specimen", "position", "score", "look", "um"],
+    )
+    medians = roll_up(graded, "specimen", JSSC, ["um"]).median_um.tolist()
+    assert medians[0] == 200 and pd.isna(medians[1])
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 5)), max_size=30))
 def test_every_photograph_is_counted_once(photographs):
     graded = pd.DataFrame(photographs, columns=["specimen", "position"]).astype({"position": int})

@@ -309,6 +309,20 @@ def test_a_table_whose_grades_would_be_ignored_is_refused(tmp_path, columns):
         read(tmp_path, ["3_a.jpg"], labels())
 
 
+@pytest.mark.parametrize("source", ["name", "folder"])
+def test_where_names_give_the_grade_a_table_may_give_measurements_alone(tmp_path, source):
+    path = "2_a.jpg" if source == "name" else "2/a.jpg"
+    with_table(tmp_path, f"file,thickness_um\n{path},312\n")
+    assert read(tmp_path, [FILE, path], labels(source)) == ({path: Label(2)}, {})
+    assert scales(tmp_path, [FILE, path]) == ({}, {})
+
+
+def test_a_table_that_says_nothing_is_told(tmp_path):
+    with_table(tmp_path, "file,remark\n2_a.jpg,wet\n")
+    with pytest.raises(InputError, match="must name a column mm_per_pixel, once"):
+        read(tmp_path, [FILE, "2_a.jpg"], labels())
+
+
 def test_scales_are_those_given(tmp_path):
     assert scales(tmp_path, ["a.jpg"]) == ({}, {})
     with_table(

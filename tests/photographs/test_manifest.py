@@ -34,6 +34,7 @@ SUMMARY_OF_NONE = {
     "without_specimen": 0,
     "first_without_specimen": None,
     "differ_by_case": [],
+    "no_numbers": {},
 }
 SHIPPED = load(Path(__file__).parents[2] / "params.yaml")
 
@@ -408,9 +409,13 @@ def test_however_a_piece_of_steel_is_spelled_it_is_in_one_partition(pieces, spel
             {"accepted": 3, "differ_by_case": [["Bridge1", "bridge1"], ["A", "a"]]},
             ["2 names of specimens are there in capitals and in small letters, such as Bridge1 and bridge1"],
         ),
+        (
+            {"accepted": 3, "no_numbers": {"um": "n/a"}},
+            ["the column um has cells that are no numbers, such as 'n/a', which count as empty"],
+        ),
     ],
 )
-def test_what_makes_specimens_doubtful_is_told_with_number_and_example(summary, said):
+def test_what_is_doubtful_is_told_with_number_and_example(summary, said):
     notes = doubts(SUMMARY_OF_NONE | summary)
     assert len(notes) == len(said) and all(part in note for part, note in zip(said, notes, strict=True))
 

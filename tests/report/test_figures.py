@@ -30,6 +30,7 @@ PENALTIES = EPOCHS.assign(penalty=[1000.0, 100.0, 10.0, 1.0])
 PLANES = pd.DataFrame(
     {f"{name}_{axis}": RANDOM.normal(size=60) for name in ("pca", "tsne", "umap") for axis in "xy"}
 ).assign(grade=ACTUAL)
+SURVEYED = pd.DataFrame({"um $x": RANDOM.normal(size=60), "score": SCORES, "grade": ACTUAL})
 FIVE = Grades(tuple("12345"), 3)
 TWO = Grades(("defect", "good"), 2)
 MANY = Grades(tuple(f"{age}s" for age in range(10, 130, 10)), 4)
@@ -102,6 +103,16 @@ FIGURES = {
         figures.feature_by_grade,
         (SCORES[ACTUAL > 3], ACTUAL[ACTUAL > 3], "Edges", FIVE),
         (SCORES[ACTUAL > 4], ACTUAL[ACTUAL > 4], "Edges", FIVE),
+    ),
+    "against the score": (
+        figures.against_score,
+        (SURVEYED, "um $x", FIVE),
+        (SURVEYED.assign(score=SURVEYED.score[::-1].to_numpy()), "um $x", FIVE),
+    ),
+    "against the score, its grades": (
+        figures.against_score,
+        (SURVEYED, "um $x", FIVE),
+        (SURVEYED.assign(grade=6 - ACTUAL), "um $x", FIVE),
     ),
     "epochs": (figures.learning_curve, (EPOCHS, 2), (EPOCHS.assign(train_mae=0.3), 2)),
     "step kept": (figures.learning_curve, (EPOCHS, 2), (EPOCHS, 1)),

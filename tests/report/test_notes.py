@@ -42,6 +42,12 @@ def test_networks_with_random_weights_are_named_but_not_those_trained_from_scrat
     values |= {"candidates": ["cnn1"]}
     values["ensemble"]["members"] = ["mobilenet", "densenet", "cnn1"]
     values["train"]["weights_of"] = {"densenet": "imagenet"}
-    photographs = {"drawings": 0, "accepted": 9, "without_specimen": 0, "differ_by_case": []}
+    photographs = {
+        "drawings": 0,
+        "accepted": 9,
+        "without_specimen": 0,
+        "differ_by_case": [],
+        "no_numbers": {},
+    }
     [line] = what_to_note(Params.model_validate(values), photographs)
     assert line.startswith("mobilenet: random weights; ") and "`make weights`" in line

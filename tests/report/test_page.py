@@ -23,12 +23,12 @@ from sabi.photographs.manifest import doubts
 from sabi.photographs.partition import PARTITIONS
 from sabi.report import graded, page
 from sabi.report.colours import grade_colours, ink_on
-from sabi.report.graded import SORTED, TABLE
+from sabi.report.graded import MEASURED, SORTED, TABLE
 from sabi.report.notes import what_to_note
 from sabi.settings.evaluate import Bootstrap
 from sabi.settings.loading import load
 from sabi.settings.params import Params
-from sabi.tables import MANIFEST, REJECTED, read_graded, write_graded, write_json, write_table
+from sabi.tables import MANIFEST, MEASUREMENTS, REJECTED, read_graded, write_graded, write_json, write_table
 from sabi.tracking.values import by_plain_name, comparable
 from sabi.training.frozen import head_spec
 from sabi.words.texts import LANGUAGES, Language, texts
@@ -43,6 +43,7 @@ COUNTS = {
     "without_specimen": 0,
     "first_without_specimen": None,
     "differ_by_case": [],
+    "no_numbers": {},
 }
 
 
@@ -131,6 +132,12 @@ def results(tmp_path_factory) -> Path:
     write_graded(judged, rating, folder / "metrics/predictions.csv")
     planes = {f"{name}_{axis}": random.normal(size=27) for name in page.MAPS for axis in "xy"}
     write_graded(manifest[["grade"]].assign(**planes), rating, folder / "data/evaluate/projections.csv")
+    surveyed = manifest[["path"]].assign(**{"<i>um $x": np.arange(27.0), "1 $": np.nan})
+    surveyed.loc[3, "1 $"] = 7
+    write_table(surveyed, folder / MEASUREMENTS)
+    write_table(pd.DataFrame({"path": [UNLABELLED[1][0]], "<i>um $x": [312.5]}), folder / MEASURED)
+    scores = manifest.assign(score=manifest.grade + 0.25)
+    write_graded(scores[["path", "partition", "score", "grade"]], rating, folder / "data/grades/grades.csv")
     write_json({"ensemble": [1.5, 2.5], "densenet": [1.5, 2.5]}, folder / "data/grades/thresholds.json")
     write_graded(moved, rating, folder / "data/grades/corrections.csv")
     write_json({"on": True, "reason": None}, folder / "data/grades/correction.json")
@@ -193,6 +200,16 @@ def rendered_here(notes, language: Language) -> str:
     return page.render(chosen, both, dict.fromkeys(both, bounds), COUNTS, list(notes))
 
 
+def test_what_the_survey_measured_stands_beside_grades_and_scores(pages):
+    text = plain(pages["en"])
+    assert "What else the survey measured" in text
+    assert "median <i>um $x" in text and " 312.5 " in text
+    assert "<i>um $x against the score, of 18 photographs: rank correlation 0.16" in text
+    assert "1 $ by grade, medians: grade <b>不良 7" in text
+    assert "1 $ against the score" not in text  # none was held out
+    assert "調査で計測されたその他の値" in pages["ja"] and "順位相関係数 0.16" in pages["ja"]
+
+
 def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(pages):
     html = pages["en"]
     text = " ".join(re.sub(r"<[^>]*>", " ", html[html.index("<main>") :]).split())
@@ -211,8 +228,8 @@ def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(page
         and "Altered copies by grade" in html
     )
     # Four graded, an unlike one beside the nearest, two of grades, five features, three maps, a curve, the
-    # sheet, a misgraded one, a doubtful label; all inside.
-    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 1 + 1
+    # sheet, a misgraded one, a doubtful label, three of what the survey measured; all inside.
+    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 1 + 1 + 3
     assert all(re.search('alt="[^"]{8,}"', image) for image in re.findall("<img [^>]*>", html))
     assert not re.search(r"""(src|href)=["'](?!data:|#)|url\(|@import|<script|<link""", html)
 
@@ -251,8 +268,8 @@ def test_the_steel_comes_first_then_the_models_quality(pages):
 
 def test_sums_by_bridge_and_specimen(pages):
     text = plain(pages["en"])
-    assert "bridgeB <b>不良 1.20 100 % 1 1 0 0 bridge<A> <b>不良 1.75 50 % 2 1 0 1" in text
-    assert "spot2 <b>不良 1.20 100 % 1 1 0 0 spot1 <b>不良 1.75 50 % 2 1 0 1" in text
+    assert "bridgeB <b>不良 1.20 100 % 1 1 0 0 – bridge<A> <b>不良 1.75 50 % 2 1 0 1 312.5" in text
+    assert "spot2 <b>不良 1.20 100 % 1 1 0 0 – spot1 <b>不良 1.75 50 % 2 1 0 1 312.5" in text
     assert "share of <b>不良 or worse" in text
 
 

@@ -104,6 +104,25 @@ def test_the_page_stands_alone_and_names_every_photograph(here, tmp_path, langua
     assert 'src="http' not in page and "href=" not in page
 
 
+def test_what_the_survey_measured_stands_in_every_table(here, survey, tmp_path, monkeypatch):
+    shutil.copytree(survey / "photographs/2026-11-25", place := tmp_path / "measured")
+    rows = "file,thickness_um,remark\ndrawing01.jpg,312.25,wet\ndrawing03.jpg,-7,dry\n"
+    (place / "labels.csv").write_text(rows, encoding="utf-8")
+    made = grade_into(tmp_path / "out", [str(place)], here)
+    assert list(made.rejected.path) == [f"{place}/notes.txt"]
+    table = read(tmp_path / "out/grades.csv")
+    known = {Path(row.path).name: row.thickness_um for row in table.itertuples()}
+    assert known.pop("drawing01.jpg") == "312.25" and known.pop("drawing03.jpg") == "-7"
+    assert {*known.values()} == {""} and "remark" not in table
+    book = openpyxl.load_workbook(tmp_path / "out/grades.xlsx")
+    cells = [row[-1] for row in book.worksheets[0].iter_rows(values_only=True)]
+    assert cells[0] == "thickness_um" and sorted(filter(None, cells[1:])) == [-7, 312.25]
+    medians = {row[0]: row[-1] for row in book.worksheets[1].iter_rows(values_only=True)}
+    assert medians["specimen"] == "median thickness_um" and medians["drawing01"] == 312.25
+    page = (tmp_path / "out/index.html").read_text(encoding="utf-8")
+    assert '<th scope="col">median thickness_um</th>' in page and "<td>312.2</td>" in page
+
+
 def test_a_folder_that_is_there_stays_as_it_is(here, tmp_path):
     out = tmp_path / "out"
     grade_into(out, ["photographs"], here)

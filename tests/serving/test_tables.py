@@ -16,6 +16,15 @@ def test_no_name_becomes_a_formula(tmp_path, start):
     assert read.score[0] in ("-1.00", "-1.01")
 
 
+def test_what_was_measured_keeps_its_digits_and_its_name_is_no_formula(tmp_path):
+    table = pd.DataFrame(
+        {"path": ["a.jpg", "b.jpg"], "score": [3.14159, 2.0], "=um": [0.000123, float("nan")]}
+    )
+    write_csv(table, tmp_path / "t.csv", ["=um"])
+    text = (tmp_path / "t.csv").read_text(encoding="utf-8-sig")
+    assert text == "path,score,'=um\na.jpg,3.14,0.000123\nb.jpg,2.00,\n"
+
+
 def test_what_is_not_known_is_an_empty_cell(tmp_path):
     write_csv(pd.DataFrame({"path": ["橋.jpg", "b.jpg"], "specimen": ["", "007"]}), tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text(encoding="utf-8-sig") == "path,specimen\n橋.jpg,\nb.jpg,007\n"

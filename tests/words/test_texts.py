@@ -108,7 +108,7 @@ def test_notes_and_features_are_there_in_japanese(tmp_path):
     drawing.write_bytes(DRAWING_MARK)
     other.write_bytes(b"")
     counts = {"without_specimen": 9, "accepted": 9, "first_without_specimen": "<a>.jpg"}
-    case = {"differ_by_case": [["A1", "a1"]]}
+    case = {"differ_by_case": [["A1", "a1"]], "no_numbers": {"um": "n/a"}}
     messages = [
         *doubts(counts | case),
         *doubts(counts | case | {"without_specimen": 4}),
@@ -119,7 +119,7 @@ def test_notes_and_features_are_there_in_japanese(tmp_path):
     assert len(messages) > 10
     for message in messages:
         assert JAPANESE.search(translated(message, "ja")), message
-    assert "A1とa1" in translated(messages[1], "ja") and "<a>.jpg" in translated(messages[2], "ja")
+    assert "A1とa1" in translated(messages[1], "ja") and "<a>.jpg" in translated(messages[3], "ja")
 
 
 def test_what_only_passes_through_stays_as_it_is():
