@@ -8,7 +8,7 @@ from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
 from sabi.grading.folder import check_graded, grade_folder, sort_into_folders
 from sabi.grading.grader import Grader
-from sabi.grading.held_out import doubts
+from sabi.grading.held_out import doubts, explain
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import thresholds_for, to_grades
 from sabi.photographs import measurements
@@ -58,7 +58,9 @@ def main(params: Params) -> None:
     spec = ModelSpec.of(params, in_millimetres(manifest), ensemble, thresholds["ensemble"], rule, doubt)
     save(MODEL, spec, TRAINED, training)
     fix_threads(1)  # for each of the batches that are embedded at once
-    unlabelled, rejected = grade_folder(Grader.load(MODEL), UNLABELLED)
+    grader = Grader.load(MODEL)
+    explain(grader, doubted, manifest, features, params.report.why, OUT / "why")
+    unlabelled, rejected = grade_folder(grader, UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")
     write_table(rejected, OUT / "unlabelled_rejected.csv")
     write_table(measurements.read(UNLABELLED, unlabelled.path)[0], OUT / "unlabelled_measurements.csv")

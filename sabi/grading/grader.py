@@ -125,9 +125,10 @@ class Grader:
     def why(self, photograph: Photograph, scale: float | None = None) -> Image.Image | Unusable:
         """The photograph as the networks see it, red where it pulls the score down, blue where up."""
         seen = self._seen(photograph, scale)
-        if isinstance(seen, Unusable):
-            return seen
-        pixels, features = seen
+        return seen if isinstance(seen, Unusable) else self.explained(*seen)
+
+    def explained(self, pixels: np.ndarray, features: list[float]) -> Image.Image:
+        """`why` of what the networks see (size, size, 3) uint8, and the features measured, if any are."""
 
         def score(covered: np.ndarray) -> np.ndarray:
             given = self._given(covered, np.tile(features, (len(covered), 1)), keep=False)

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from sabi.grading.doubt import Doubt, Seen, learn, told
+from sabi.grading.grader import Grader
 from sabi.grading.novelty import Neighbours, spread
 from sabi.models.member import EMBEDDINGS, standardised
 from sabi.photographs import quality
 from sabi.settings.params import Params
-from sabi.tables import TRAINED
+from sabi.tables import TRAINED, write_table
 
 AUGMENTED = Path("data/augment")
 PARTITIONS = ("validation", "test")
@@ -55,6 +57,37 @@ def doubts(
     seen = Seen(graded.score.to_numpy(), each, distances, nearest, faults)
     found = told(doubt, seen, graded.grade.to_numpy(), thresholds, rating)
     return doubt, training, graded.assign(**found.set_index(graded.index))
+
+
+def misgraded(graded: pd.DataFrame, actual: np.ndarray) -> pd.DataFrame:
+    """The rows whose grade is not the `actual` (n,), those whose score is farthest from it first."""
+    far = (graded.score - actual).abs()[graded.grade.to_numpy() != actual]
+    return graded.loc[far.sort_values(ascending=False, kind="stable").index]
+
+
+def explain(
+    grader: Grader,
+    graded: pd.DataFrame,
+    manifest: pd.DataFrame,
+    features: pd.DataFrame,
+    count: int,
+    out: Path,
+) -> None:
+    """Show in PNGs in `out` what pulls the scores of the `count` worst misgraded test photographs.
+
+    `graded` is as for `doubts`, `features` are measured in the same photographs, `manifest` is by
+    path. The table `photographs.csv` has the path of each file.
+    """
+    test = graded[graded.partition == "test"]
+    pixels = np.load(AUGMENTED / "test.npy", mmap_mode="r")[0]
+    row_of = {path: row for row, path in enumerate(test.path)}
+    worst = misgraded(test, manifest.grade.loc[test.path].to_numpy())[:count]
+    out.mkdir(parents=True, exist_ok=True)
+    files = [f"{place}.png" for place in range(1, len(worst) + 1)]
+    for file, row in zip(tqdm(files, desc="why", unit="photo"), worst.itertuples(), strict=True):
+        seen = np.asarray(pixels[row_of[row.path]])
+        grader.explained(seen, features.loc[row.Index].tolist()).save(out / file)
+    write_table(pd.DataFrame({"path": worst.path, "file": files}), out / "photographs.csv")
 
 
 def _features(rows: np.ndarray, members: list[str]) -> np.ndarray:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from sabi.evaluation.metrics import headline
 from sabi.grades import LOWEST, Grades
+from sabi.grading.held_out import misgraded
 from sabi.models.member import MemberSpec
 from sabi.names import as_number
 from sabi.photographs import features as measuring
@@ -36,6 +37,7 @@ from sabi.tables import (
 from sabi.words.texts import Language, texts, translated
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
+WHY = Path("data/grades/why")
 COPIES = Path("data/augment/copies.png")
 MAPS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 COLUMNS = ("accuracy", "kappa", "mae", "mae_grade", "within_one", "macro_f1", "sensitivity", "specificity")
@@ -276,15 +278,24 @@ def cards(metrics: dict, intervals: dict, params: Params, said: dict[str, str]) 
 def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:
     """Misgraded test photographs, farthest from the inspector's grade first, with pictures.
 
-    Their scores are on the scale of the names.
+    Their scores are on the scale of the names; of some it is shown what pulls these down.
     """
     picture = as_trained(manifest)
-    wrong = judged[judged.actual != judged.predicted]
-    off = (wrong.score - wrong.actual).abs()
-    order = off.sort_values(ascending=False, kind="stable").index[:count]
-    farthest = wrong.loc[order]
-    photos = farthest.assign(score=rating.shown(farthest.score.to_numpy())).to_dict("records")
-    return [photo | {"png": base64_of(png(picture(photo["path"])))} for photo in photos]
+    farthest = misgraded(judged.rename(columns={"predicted": "grade"}), judged.actual.to_numpy())[:count]
+    why = dict(read_table(WHY / "photographs.csv").to_numpy())
+    photos = (
+        farthest.rename(columns={"grade": "predicted"})
+        .assign(score=rating.shown(farthest.score.to_numpy()))
+        .to_dict("records")
+    )
+    return [
+        photo
+        | {
+            "png": base64_of(png(picture(photo["path"]))),
+            "why": base64_of((WHY / why[photo["path"]]).read_bytes()) if photo["path"] in why else None,
+        }
+        for photo in photos
+    ]
 
 
 def doubtful(manifest: pd.DataFrame, count: int, rating: Grades) -> list[dict]:

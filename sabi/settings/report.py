@@ -10,6 +10,7 @@ from sabi.settings.section import Section, check_pattern
 
 class Report(Section):
     worst: Annotated[int, Field(ge=0, le=1000)]
+    why: Annotated[int, Field(ge=0, le=1000)]
     bridge: str | None
     # As sabi.words.texts has them, which no stage but the last is to depend on.
     language: Literal["en", "ja"]

@@ -135,6 +135,11 @@ def results(tmp_path_factory) -> Path:
     surveyed = manifest[["path"]].assign(**{"<i>um $x": np.arange(27.0), "1 $": np.nan})
     surveyed.loc[3, "1 $"] = 7
     write_table(surveyed, folder / MEASUREMENTS)
+    (folder / page.WHY).mkdir(parents=True)
+    Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / page.WHY / "1.png")
+    write_table(
+        pd.DataFrame({"path": ["test1<i>.png"], "file": ["1.png"]}), folder / page.WHY / "photographs.csv"
+    )
     write_table(pd.DataFrame({"path": [UNLABELLED[1][0]], "<i>um $x": [312.5]}), folder / MEASURED)
     scores = manifest.assign(score=manifest.grade + 0.25)
     write_graded(scores[["path", "partition", "score", "grade"]], rating, folder / "data/grades/grades.csv")
@@ -228,8 +233,8 @@ def test_the_page_has_names_notes_and_pictures_and_runs_nothing_from_a_name(page
         and "Altered copies by grade" in html
     )
     # Four graded, an unlike one beside the nearest, two of grades, five features, three maps, a curve, the
-    # sheet, a misgraded one, a doubtful label, three of what the survey measured; all inside.
-    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 1 + 1 + 3
+    # sheet, a misgraded one with a map, a doubtful label, three of what the survey measured; all inside.
+    assert html.count("<img ") == html.count('src="data:image/') == 4 + 2 + 2 + 5 + 3 + 1 + 1 + 2 + 1 + 3
     assert all(re.search('alt="[^"]{8,}"', image) for image in re.findall("<img [^>]*>", html))
     assert not re.search(r"""(src|href)=["'](?!data:|#)|url\(|@import|<script|<link""", html)
 

@@ -282,6 +282,7 @@ BOUNDS = {  # name: allowed at the bound, not allowed beyond
     "evaluate.bootstrap.resamples": ([100, 10_000], [99, 10_001, 99999999999]),
     "evaluate.projection.photographs": ([10, 10_000], [9, 10_001]),
     "report.worst": ([0, 1000], [-1, 1001]),
+    "report.why": ([0, 1000], [-1, 1001]),
     **dict.fromkeys(TOLERATED, ([0, 0.5, None], [-0.01])),
 }
 

@@ -35,10 +35,10 @@ def kappa(predicted, grades) -> float:
 
 
 def params_with(**changes) -> Params:
-    """The repository's parameters with grades called `NAMES`, and other changes `section__name`."""
+    """The repository's parameters with grades called `NAMES`, no maps, and other changes `section__name`."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["labels"] |= {"grades": NAMES, "sound": "3"}
-    for place, value in changes.items():
+    for place, value in ({"report__why": 0} | changes).items():
         *sections, name = place.split("__")
         section = values
         for part in sections:
@@ -113,6 +113,27 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(grader, "Scorer", Noting)
     monkeypatch.setattr(held_out, "standardised", lambda folder, rows: rows)
     return tmp_path
+
+
+def test_the_worst_misgraded_have_a_map_of_what_pulls_their_scores(folder):
+    table = write_inputs(None)
+    stage.main(params_with(report__why=3))
+    graded = read_graded("data/grades/grades.csv", RATING).merge(table[["path", "grade"]], on="path")
+    wrong = graded[(graded.partition == "test") & (graded.grade_x != graded.grade_y)]
+    worst = (wrong.score - wrong.grade_y).abs().sort_values(ascending=False, kind="stable").index[:3]
+    shown = read_table("data/grades/why/photographs.csv")
+    assert shown.path.tolist() == wrong.path.loc[worst].tolist() and len(shown) == 3
+    pixels, rows = np.load("data/augment/test.npy")[0], table.path[table.partition == "test"].tolist()
+    for path, file in zip(shown.path, shown.file, strict=True):
+        # The score never moves here, so nothing is coloured.
+        picture = np.asarray(Image.open(f"data/grades/why/{file}"))
+        assert (picture == pixels[rows.index(path)]).all()
+
+
+def test_where_no_map_is_asked_for_none_is_made(folder):
+    write_inputs(None)
+    stage.main(params_with())
+    assert read_table("data/grades/why/photographs.csv").empty
 
 
 def test_without_correction_grades_are_those_of_the_thresholds(folder):
