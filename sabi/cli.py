@@ -139,8 +139,20 @@ def next_labels(
         str, typer.Option(help="the folder of a model, or models:/sabi@champion")
     ] = "data/model",
     language: Annotated[Language, typer.Option(help="of the page")] = "en",
+    measure: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="measure what N labels so chosen teach, on graded photographs; docs/results/next-labels.md",
+        ),
+    ] = None,
 ) -> None:
     """Choose the photographs that an inspector should grade next."""
+    if measure:
+        from sabi.bench.next_labels import measure_all
+        from sabi.settings.loading import load
+
+        return measure_all(measure, count, load())
     from sabi.serving.next_labels import choose_into
 
     table = choose_into(out, count, photographs or ["data/unlabelled"], folder_of(model), language)

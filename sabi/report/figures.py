@@ -177,6 +177,27 @@ def embedding_map(projections: pd.DataFrame, name: str, rating: Grades, said: di
     return _png(draw, 4, 3.2)
 
 
+def label_curves(curves: dict[str, pd.DataFrame]) -> bytes:
+    """Mean accuracy over the number of labels, a panel a title and a line a way; behind it the starts' range.
+
+    The tables have columns labels, way and accuracy.
+    """
+    ways = {"chosen": (TRAINING, "-"), "by chance": (VALIDATION, "--")}
+
+    def draw(*row) -> None:
+        for axes, (title, table) in zip(row, curves.items(), strict=True):
+            for way, (colour, line) in ways.items():
+                mine = table[table.way == way].groupby("labels").accuracy
+                axes.fill_between(mine.min().index, mine.min(), mine.max(), color=colour, alpha=0.15, lw=0)
+                axes.plot(mine.mean(), color=colour, ls=line, marker=".", label=way)
+            axes.set_title(title, fontsize=10)
+            axes.set_xlabel("labels")
+        row[0].set_ylabel("accuracy")
+        row[0].legend(frameon=False)
+
+    return _png(draw, 0.5 + 3.3 * len(curves), 3, len(curves))
+
+
 def interval_plot(names: list[str], panels: dict[str, np.ndarray]) -> bytes:
     """A line a name with its value and interval, one panel a metric; the first name is the one to beat.
 

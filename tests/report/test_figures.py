@@ -31,6 +31,9 @@ PLANES = pd.DataFrame(
     {f"{name}_{axis}": RANDOM.normal(size=60) for name in ("pca", "tsne", "umap") for axis in "xy"}
 ).assign(grade=ACTUAL)
 SURVEYED = pd.DataFrame({"um $x": RANDOM.normal(size=60), "score": SCORES, "grade": ACTUAL})
+LABELS = pd.DataFrame(
+    {"labels": [50, 50, 100, 100] * 2, "way": ["chosen", "by chance"] * 4, "accuracy": RANDOM.random(8)}
+)
 FIVE = Grades(tuple("12345"), 3)
 TWO = Grades(("defect", "good"), 2)
 MANY = Grades(tuple(f"{age}s" for age in range(10, 130, 10)), 4)
@@ -42,6 +45,7 @@ FIGURES = {
         (["the best", "another", "unknown", "sure"], {"accuracy": INTERVALS}),
         (["the best", "another", "unknown", "sure"], {"accuracy": INTERVALS[::-1]}),
     ),
+    "labels": (figures.label_curves, ({"a": LABELS, "b": LABELS},), ({"a": LABELS, "b": LABELS[::2]},)),
     "confusion": (figures.confusion_matrix, (ACTUAL, PREDICTED, FIVE), (ACTUAL, 6 - PREDICTED, FIVE)),
     "confusion turned": (figures.confusion_matrix, (ACTUAL, PREDICTED, FIVE), (PREDICTED, ACTUAL, FIVE)),
     "confusion of one": (
@@ -132,12 +136,13 @@ FIGURES = {
     "map in many grades": (figures.embedding_map, (PLANES, "pca", MANY), (PLANES, "pca", FIVE)),
 }
 SAID = texts("en", "report")
+ENGLISH = (figures.interval_plot, figures.label_curves)  # of pages for engineers
 FONTS = (latin_font(), japanese_font())
 
 
 def draw_in(said: dict[str, str], draw, data) -> bytes:
     """A figure; those of the report are told its texts."""
-    return draw(*data) if draw is figures.interval_plot else draw(*data, said)
+    return draw(*data) if draw in ENGLISH else draw(*data, said)
 
 
 @pytest.mark.parametrize("count", range(2, 20))
@@ -235,6 +240,6 @@ def test_a_figure_is_a_png_that_depends_on_its_data_and_language_alone(draw, dat
         assert len(image.convert("RGB").getcolors(image.width * image.height)) > 10
     assert draw_in(SAID, draw, data) == content
     assert draw_in(SAID, draw, other) != content
-    if draw is not figures.interval_plot:
+    if draw not in ENGLISH:
         japanese = texts("ja", "report")
         assert draw_in(japanese, draw, data) == draw_in(japanese, draw, data) != content
