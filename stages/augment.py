@@ -1,18 +1,19 @@
 """Decodes, scales, measures and augments, one array a partition: `python -m stages.augment`."""
 
 import math
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sabi.photographs.augmentation import add_copies
-from sabi.photographs.decoding import decode, prepared
-from sabi.photographs.features import in_millimetres, measure
+from sabi.photographs.features import in_millimetres, in_unit
+from sabi.photographs.files import Unusable
 from sabi.photographs.partition import PARTITIONS
+from sabi.photographs.reading import read_all, wanted_by
 from sabi.report.contact_sheet import sheet_of_copies
-from sabi.runtime.threads import map_threads
+from sabi.runtime.errors import InputError
+from sabi.runtime.store import Store
 from sabi.settings.params import Params
 from sabi.stage import run
 from sabi.tables import MANIFEST, new_array, read_graded, write_table
@@ -26,16 +27,21 @@ def main(params: Params) -> None:
     size = params.augment.size
     OUT.mkdir(parents=True, exist_ok=True)
     measured: dict[str, dict[str, float]] = {}
+    millimetres = in_millimetres(manifest)
     for part in PARTITIONS:
         rows = manifest[manifest.partition == part]
         shape = (1 + (params.augment.copies if part == "train" else 0), len(rows), size, size, 3)
         # On disk from the start: memory does not grow with the number of photographs.
         versions = new_array(OUT / f"{part}.npy", shape)
-        read = partial(read_and_measure, versions[0], in_millimetres(manifest), params)
-        features = map_threads(
-            read, zip(range(len(rows)), rows.path, rows.mm_per_pixel, strict=True), f"augment {part}"
-        )
-        measured |= dict(zip(rows.path, features, strict=True))
+        scales = [None if math.isnan(scale) else scale for scale in rows.mm_per_pixel]
+        files = [RAW / path for path in rows.path]
+        with Store() as store:
+            readings = read_all(files, scales, wanted_by(params), store, f"augment {part}")
+            for row, (path, scale, reading) in enumerate(zip(rows.path, scales, readings, strict=True)):
+                if isinstance(reading, Unusable):
+                    raise InputError(f"{RAW / path}: has changed ({reading}); run `dvc repro` again")
+                versions[0, row] = reading.pixels
+                measured[path] = in_unit(reading.features, scale if millimetres else None)
         if part == "train":
             sheet = sheet_of_copies(versions[0], rows, params.labels.rating, params.augment)
             sheet.save(OUT / "copies.png")
@@ -44,20 +50,6 @@ def main(params: Params) -> None:
         versions.flush()
     table = pd.DataFrame([{"path": path} | measured[path] for path in manifest.path])
     write_table(table, OUT / "measured.csv")
-
-
-def read_and_measure(
-    pixels: np.ndarray, millimetres: bool, params: Params, photograph: tuple[int, str, float]
-) -> dict[str, float]:
-    """Write a photograph (row, path, millimetres a pixel or NaN) into its row of `pixels`; its features.
-
-    The features are in `millimetres` or in the photograph's pixels.
-    """
-    row, path, scale = photograph
-    mm_per_pixel = None if math.isnan(scale) else scale
-    image = decode(RAW / path)
-    pixels[row] = prepared(image, params.augment.size, mm_per_pixel, params.scale.target)
-    return measure(image, mm_per_pixel if millimetres else None)
 
 
 if __name__ == "__main__":

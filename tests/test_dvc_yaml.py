@@ -9,6 +9,7 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 
 from sabi.backbones.embedder import CODE
+from sabi.photographs import reading
 from tests.conftest import ROOT
 
 FILE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -91,9 +92,19 @@ def test_trainings_depend_on_the_same_code():
 def test_embeddings_are_stored_under_all_code_that_computes_them():
     """The network's own entry and the parameters are hashed by value."""
     unlisted = {"sabi/networks.py", "sabi/settings"}
-    unlisted |= {f"sabi/runtime/{name}.py" for name in ("errors", "fingerprint", "repository")}
+    unlisted |= {f"sabi/runtime/{name}.py" for name in ("errors", "fingerprint", "repository", "store")}
     needed = imported(ROOT / "sabi/backbones/embedder.py", unlisted)
     assert {file for file in needed if not covered(file, set(CODE))} == set()
+
+
+def test_readings_are_stored_under_all_code_that_makes_them():
+    """What is asked for is hashed by value; partitions' names and labels decide no reading."""
+    unlisted = {"sabi/settings", "sabi/networks.py", "sabi/grades.py", "sabi/names.py"}
+    unlisted |= {
+        f"sabi/runtime/{name}.py" for name in ("errors", "fingerprint", "repository", "store", "threads")
+    }
+    needed = imported(ROOT / "sabi/photographs/reading.py", unlisted) | {"sabi/photographs/reading.py"}
+    assert needed - set(reading.CODE) == set() == set(reading.CODE) - needed
 
 
 def written_names(source: str) -> set[str]:

@@ -12,10 +12,11 @@ from sabi.backbones import forward
 from sabi.backbones.building import build, preprocess
 from sabi.backbones.pooling import pooled
 from sabi.backbones.spec import BackboneSpec, sha256_of_weights
-from sabi.backbones.store import Store, cached
+from sabi.backbones.store import cached
 from sabi.runtime.determinism import THREADS
 from sabi.runtime.errors import InputError
 from sabi.runtime.fingerprint import fingerprint
+from sabi.runtime.store import Store
 from sabi.runtime.threads import in_batches
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from sabi.grading import conformal
 from sabi.grading.active_learning import choose
 from sabi.grading.novelty import Neighbours
 from sabi.grading.thresholds import middles, to_grades
-from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.manifest import split
+from sabi.photographs.reading import Reading, read_all, wanted_by
 from sabi.report.figures import label_curves
 from sabi.runtime.errors import InputError
-from sabi.runtime.threads import map_threads
+from sabi.runtime.store import Store
 from sabi.settings.params import Params
 from sabi.training.frozen import head_spec
 from sabi.training.parts import Fitted
@@ -78,7 +78,9 @@ def seen(folder: Path, most: int, params: Params) -> Known:
     manifest, _, _, summary = split(folder, params)
     title = f"{len(manifest)} {'drawings' if summary['drawings'] else 'photographs'}"
     size, files = params.augment.size, [folder / path for path in manifest.path]
-    pixels = np.stack(map_threads(lambda file: prepared(decode(file), size, None, None), files, title))
+    with Store() as store:
+        readings = read_all(files, [None] * len(files), wanted_by(params), store, title)
+        pixels = np.stack([one.pixels for one in readings if isinstance(one, Reading)])
     embed = {name: Embedder(BackboneSpec.of(name, params.train, size)) for name in params.ensemble.members}
     embeddings = {name: one(pixels, f"{name}: embed") for name, one in embed.items()}
     known = Known(title, manifest, embeddings, {name: one.channels for name, one in embed.items()})

@@ -7,7 +7,7 @@ grade, so that nothing is tuned on what is judged.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,12 @@ from sabi.evaluation.differences import differences, verdict
 from sabi.evaluation.metrics import intervals, measure
 from sabi.grading.thresholds import middles, to_grades
 from sabi.networks import STANDARD
-from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.features import FEATURES
-from sabi.photographs.features import measure as measure_features
 from sabi.photographs.manifest import split
 from sabi.photographs.partition import place_of
+from sabi.photographs.reading import Reading, read_all, wanted_by
 from sabi.runtime.errors import InputError
-from sabi.runtime.threads import map_threads
+from sabi.runtime.store import Store
 from sabi.settings.params import Params
 from sabi.training.dense import fit_dense
 from sabi.training.frozen import head_spec
@@ -78,7 +77,7 @@ SETTINGS = [
 
 
 class Photographs:
-    """Graded photographs, each decoded once for a size."""
+    """Graded photographs."""
 
     def __init__(self, folder: Path, params: Params) -> None:
         """Those in `folder`; raises `InputError` if a grade has fewer than there are folds."""
@@ -91,23 +90,23 @@ class Photographs:
                     f"{folder}: {counts.get(number, 0)} photographs of grade {name} can be used; "
                     f"{FOLDS} are needed"
                 )
-        self._pixels: dict[int, np.ndarray] = {}
-        self._measured: np.ndarray | None = None
+        self._params = params
 
     def pixels(self, size: int) -> np.ndarray:
         """What the networks see (n, size, size, 3) uint8."""
-        if size not in self._pixels:
-            files = self.table.file
-            seen = map_threads(lambda file: prepared(decode(file), size, None, None), files, f"{size} px")
-            self._pixels[size] = np.stack(seen)
-        return self._pixels[size]
+        return np.stack([reading.pixels for reading in self._readings(size)])
 
     def measured(self) -> np.ndarray:
         """`FEATURES` (n, f) float32."""
-        if self._measured is None:
-            each = map_threads(lambda file: measure_features(decode(file), None), self.table.file, "measure")
-            self._measured = np.array([[one[name] for name in FEATURES] for one in each], np.float32)
-        return self._measured
+        features = [reading.features for reading in self._readings(self._params.augment.size)]
+        return np.array([[one[name] for name in FEATURES] for one in features], np.float32)
+
+    def _readings(self, size: int) -> list[Reading]:
+        files = self.table.file.tolist()
+        wanted = replace(wanted_by(self._params), size=size)
+        with Store() as store:
+            read = read_all(files, [None] * len(files), wanted, store, f"{size} px")
+            return [one for one in read if isinstance(one, Reading)]
 
     def folds(self, seed: int, block: int) -> np.ndarray:
         """The fold (n,) of each, drawn for `block` specimens with neighbouring names at a time."""

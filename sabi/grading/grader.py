@@ -1,6 +1,7 @@
 """Photographs in, grades out: the one place where a photograph is graded."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from sabi.grading.novelty import Neighbours
 from sabi.grading.thresholds import to_grades
 from sabi.models.member import Scorer
 from sabi.photographs import quality
-from sabi.photographs.decoding import check_size, decode, prepared
-from sabi.photographs.features import FEATURES, measure
-from sabi.photographs.files import Unusable, check_name
-from sabi.runtime.threads import map_threads
+from sabi.photographs.decoding import check_coverage
+from sabi.photographs.features import FEATURES, in_unit
+from sabi.photographs.files import Unusable
+from sabi.photographs.reading import Reading, Wanted, read_all, read_array
+from sabi.runtime.repository import repository_root
+from sabi.runtime.store import STORE, Store
 
 AT_ONCE = 256  # photographs in memory
 
@@ -45,23 +48,33 @@ class Row:
 class Grader:
     """Grades photographs as the model in a folder was trained to, whatever `params.yaml` says today."""
 
-    def __init__(self, spec: ModelSpec, scorers: list[Scorer], training: Neighbours) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        scorers: list[Scorer],
+        training: Neighbours,
+        readings: Path | None = None,
+    ) -> None:
+        """`readings` is the file of the store that keeps what is read of photographs; None if none does."""
         self.spec = spec
+        self._readings = readings
         self._scorers = scorers
         self._training = training
         self._measures = spec.correction is not None or any(scorer.spec.measured for scorer in scorers)
 
     @classmethod
-    def load(cls, folder: Path, store: Path | None = None) -> "Grader":
+    def load(cls, folder: Path, store: Path | None = None, keep_readings: bool = True) -> "Grader":
         """The grader that `sabi.grading.model.save` wrote; raises `InputError` if a byte of it is another.
 
         The networks are loaded, or built, for the first photograph; `store` is the file in which
-        they and embeddings are kept, the repository's for None.
+        they, embeddings and, with `keep_readings`, photographs as the networks see them are kept,
+        the repository's for None.
         """
         check(folder)
         spec = ModelSpec.read(folder)
         scorers = [Scorer(folder / member, store) for member in spec.weights]
-        return cls(spec, scorers, Neighbours.load(folder / TRAINING))
+        readings = (store or repository_root() / STORE) if keep_readings else None
+        return cls(spec, scorers, Neighbours.load(folder / TRAINING), readings)
 
     def export(self, folder: Path) -> None:
         """Write each network's forward pass into its place in a copy of the model's folder."""
@@ -110,7 +123,7 @@ class Grader:
         given = list(zip(photographs, known, strict=True))
         with tqdm(total=len(given), desc=label, disable=label is None, unit="photo") as bar:
             for start in range(0, len(given), AT_ONCE):
-                some = map_threads(lambda item: self._seen(*item), given[start : start + AT_ONCE])
+                some = self._seen_all(given[start : start + AT_ONCE])
                 usable = [seen for seen in some if not isinstance(seen, Unusable)]
                 graded, features = (
                     self._graded(usable, keep) if usable else ([], np.zeros((0, 0), np.float32))
@@ -124,7 +137,7 @@ class Grader:
 
     def why(self, photograph: Photograph, scale: float | None = None) -> Image.Image | Unusable:
         """The photograph as the networks see it, red where it pulls the score down, blue where up."""
-        seen = self._seen(photograph, scale)
+        [seen] = self._seen_all([(photograph, scale)])
         return seen if isinstance(seen, Unusable) else self.explained(*seen)
 
     def explained(self, pixels: np.ndarray, features: list[float]) -> Image.Image:
@@ -146,25 +159,46 @@ class Grader:
         each = np.stack([scorer.score(rows) for scorer, rows in zip(self._scorers, given, strict=True)])
         return each, combine(each, self.spec.method, list(self.spec.weights.values()))
 
-    def _seen(self, photograph: Photograph, scale: float | None) -> tuple[np.ndarray, list[float]] | Unusable:
+    def _seen_all(
+        self, given: Sequence[tuple[Photograph, float | None]]
+    ) -> list[tuple[np.ndarray, list[float]] | Unusable]:
         """What the networks see, and what is measured if that is needed; or why it cannot be used."""
+        scaled = [(one, self.spec.mm_per_pixel if scale is None else scale) for one, scale in given]
+        files = [(one, scale) for one, scale in scaled if not isinstance(one, np.ndarray)]
+        with Store(self._readings) if self._readings else nullcontext() as store:
+            read = read_all([one for one, _ in files], [scale for _, scale in files], self._wanted, store)
+            return [
+                self._seen(
+                    read_array(one, scale, self._wanted) if isinstance(one, np.ndarray) else next(read), scale
+                )
+                for one, scale in scaled
+            ]
+
+    @property
+    def _wanted(self) -> Wanted:
         spec = self.spec
-        scale = spec.mm_per_pixel if scale is None else scale
+        return Wanted(spec.size, spec.target_mm_per_pixel, spec.min_side, spec.max_megapixels, self._measures)
+
+    def _seen(
+        self, reading: Reading | Unusable, scale: float | None
+    ) -> tuple[np.ndarray, list[float]] | Unusable:
+        if isinstance(reading, Unusable):
+            return reading
+        spec, decoded = self.spec, reading.decoded
         try:
-            image = _image(photograph, spec.min_side, spec.max_megapixels)
-            pixels = prepared(image, spec.size, scale, spec.target_mm_per_pixel)
-            return pixels, self._measured(image, scale) if self._measures else []
+            check_coverage(decoded.width, decoded.height, scale, spec.size, spec.target_mm_per_pixel)
+            return reading.pixels, self._measured(reading, scale) if self._measures else []
         except Unusable as reason:
             return reason
 
-    def _measured(self, image: Image.Image, scale: float | None) -> list[float]:
+    def _measured(self, reading: Reading, scale: float | None) -> list[float]:
         """`FEATURES`, in the unit of the training photographs'."""
         if self.spec.millimetres and scale is None:
             raise Unusable(
                 "its scale is unknown, but grains were learnt in millimetres; "
                 "give mm_per_pixel in labels.csv, or scale.photographs"
             )
-        features = measure(image, scale if self.spec.millimetres else None)
+        features = in_unit(reading.features, scale if self.spec.millimetres else None)
         return [features[name] for name in FEATURES]
 
     def _graded(self, seen: list[tuple[np.ndarray, list[float]]], keep: bool) -> tuple[list[Row], np.ndarray]:
@@ -199,17 +233,3 @@ class Grader:
             )
         ]
         return rows, alike
-
-
-def _image(photograph: Photograph, min_side: int, max_megapixels: float) -> Image.Image:
-    if isinstance(photograph, np.ndarray):
-        if photograph.dtype != np.uint8 or photograph.ndim != 3 or photograph.shape[2] != 3:
-            raise Unusable(
-                f"an array {photograph.shape} of {photograph.dtype}; it must be (height, width, 3) uint8"
-            )
-        image = Image.fromarray(photograph)
-        check_size(image, min_side, max_megapixels)
-        return image
-    if isinstance(photograph, Path):
-        check_name(photograph)
-    return decode(photograph, min_side=min_side, max_megapixels=max_megapixels)

@@ -51,16 +51,20 @@ def in_millimetres(manifest: pd.DataFrame) -> bool:
     return bool(manifest.mm_per_pixel.notna().all())
 
 
-def measure(image: Image.Image, mm_per_pixel: float | None) -> dict[str, float]:
+def in_unit(features: dict[str, float], mm_per_pixel: float | None) -> dict[str, float]:
+    """What `measure` gives, lengths in millimetres if a scale is given: only if `in_millimetres`."""
+    return features | {"grain_size": features["grain_size"] * (mm_per_pixel or 1)}
+
+
+def measure(image: Image.Image, unit: float = 1.0) -> dict[str, float]:
     """`FEATURES` of an upright RGB photograph, all finite.
 
-    `mm_per_pixel` is to be None unless `in_millimetres`.
+    `unit` is what a pixel's side counts, where the photograph was decoded smaller than it is.
 
     rust_area          share of the area in rust colours (`RUST_HUES`, at least
                        `RUST_SATURATION` and `RUST_VALUE`), 0..1
     grain_size         half of the bright grains' area lies in grains of at most this
-                       equivalent diameter; in millimetres if `mm_per_pixel` is given,
-                       else in pixels of the photograph; 0 if there are no grains
+                       equivalent diameter, in units; 0 if there are no grains
     edge_energy        mean squared Sobel gradient of the grey values 0..1
     hue_spread         angular deviation of the hue, each pixel weighing as much as it is
                        coloured (Batschelet, Circular Statistics in Biology, 1981), 0..81 degrees
@@ -72,7 +76,7 @@ def measure(image: Image.Image, mm_per_pixel: float | None) -> dict[str, float]:
     grey = small.convert("L")
     bright = _brighter_than_around(grey)
     # The ratio of the areas, because the copy's sides are rounded.
-    pixel = math.sqrt(image.width * image.height / (small.width * small.height)) * (mm_per_pixel or 1)
+    pixel = math.sqrt(image.width * image.height / (small.width * small.height)) * unit
     return {
         "rust_area": _rust_area(hue, saturation, value),
         "grain_size": _grain_size(bright) * pixel,

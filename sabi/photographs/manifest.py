@@ -10,12 +10,13 @@ import pandas as pd
 
 from sabi.grades import LOWEST
 from sabi.photographs import label_table, labels, measurements, partition
-from sabi.photographs.decoding import Decoded, check_coverage, examine
+from sabi.photographs.decoding import check_coverage
 from sabi.photographs.files import Unusable, check_name, find, printable
 from sabi.photographs.labels import Label
+from sabi.photographs.reading import Decoded, read_all, wanted_by
 from sabi.photographs.sharing import share_out, specimens_needed
 from sabi.runtime.errors import InputError
-from sabi.runtime.threads import map_threads
+from sabi.runtime.store import Store
 from sabi.settings.params import Params
 
 COLUMNS = ["path", "sha256", "specimen", "grade", "partition", "soft_score", "mm_per_pixel"]
@@ -58,16 +59,16 @@ def split(
             rejected[path] = str(reason)
             labelled.pop(path, None)
 
-    def look(path: str) -> Decoded | Unusable:
-        chosen = params.split
-        return examine(folder / path, min_side=chosen.min_side, max_megapixels=chosen.max_megapixels)
-
+    files = [folder / path for path in labelled]
+    scales = [label.mm_per_pixel or params.scale.photographs for label in labelled.values()]
     accepted: dict[str, Decoded] = {}
-    for path, result in zip(labelled, map_threads(look, labelled, "split"), strict=True):
-        if isinstance(result, Unusable):
-            rejected[path] = str(result)
-        else:
-            accepted[path] = result
+    with Store() as store:
+        readings = read_all(files, scales, wanted_by(params), store, "split")
+        for path, reading in zip(labelled, readings, strict=True):
+            if isinstance(reading, Unusable):
+                rejected[path] = str(reading)
+            else:
+                accepted[path] = reading.decoded
 
     # Before any other reason: a photograph that was graded twice is doubtful even if one copy is unusable.
     named = {

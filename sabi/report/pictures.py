@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from sabi.photographs.decoding import decode
+from sabi.photographs.decoding import decode_smaller
 from sabi.photographs.partition import PARTITIONS
 from sabi.runtime.threads import map_threads
 
@@ -22,8 +23,12 @@ def thumbnails(files: Sequence[Path]) -> list[bytes]:
     return map_threads(thumbnail, files)
 
 
-def thumbnail(file: Path) -> bytes:
-    return small(decode(file))
+def thumbnail(file: Path, min_side: int = 1, max_megapixels: float = math.inf) -> bytes:
+    """A JPEG of one, decoded no larger than it takes; limits, and what is raised, are those of `decode`."""
+    image, _ = decode_smaller(
+        file, lambda *size: max(size) / (2 * SIDE), min_side=min_side, max_megapixels=max_megapixels
+    )
+    return small(image)
 
 
 def small(image: Image.Image, side: int = SIDE) -> bytes:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from sabi.backbones.store import STORE
 from sabi.grading.card import repository_of
 from sabi.grading.grader import Grader
+from sabi.runtime.store import STORE
 
 
 def load(model: Path) -> Grader:

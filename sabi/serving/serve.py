@@ -13,10 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 from platformdirs import user_cache_path, user_data_path
 
-from sabi.backbones.store import STORE
 from sabi.grading.card import repository_of
 from sabi.grading.model import check
 from sabi.runtime.errors import InputError
+from sabi.runtime.store import STORE
 from sabi.serving.access import guard
 from sabi.serving.desk import Desk
 from sabi.serving.reviews import prepare

@@ -20,9 +20,8 @@ from tqdm import tqdm
 
 from sabi.grading.grader import Grader
 from sabi.grading.model import ModelSpec, identity
-from sabi.photographs.decoding import decode
 from sabi.photographs.files import Unusable
-from sabi.report.pictures import small
+from sabi.report.pictures import thumbnail
 from sabi.runtime.errors import InputError
 from sabi.serving import tables
 from sabi.serving.selection import Selected
@@ -150,7 +149,8 @@ def _work(model: Path, known: str, store: Path, pipe: multiprocessing.connection
     try:
         if identity(model) != known:
             raise InputError(f"{model}: is another model now; stop the server and start it again")
-        grader = Grader.load(model, store)
+        # What the office uploads is deleted once it is graded, so nothing of it is kept.
+        grader = Grader.load(model, store, keep_readings=False)
         _warm_up(grader)
     except InputError as error:
         pipe.send(str(error))
@@ -174,7 +174,7 @@ def _warm_up(grader: Grader) -> None:
 
 def _picture(file: Path, spec: ModelSpec) -> bytes | Unusable:
     try:
-        return small(decode(file, min_side=spec.min_side, max_megapixels=spec.max_megapixels))
+        return thumbnail(file, min_side=spec.min_side, max_megapixels=spec.max_megapixels)
     except Unusable as reason:
         return reason
 

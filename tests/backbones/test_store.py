@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sabi.backbones.store import BATCHES, Store, cached
+from sabi.backbones.store import BATCHES, cached
+from sabi.runtime.store import Store
 from tests.conftest import ROOT
 
 RECIPE, OTHER = "ab" * 32, "cd" * 32

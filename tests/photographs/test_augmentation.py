@@ -472,7 +472,7 @@ def test_the_stage_measures_every_photograph_as_it_is(stage):
     assert table.path.tolist() == manifest.path.tolist()
     # One scale is unknown: all sizes are in pixels.
     for row in table.itertuples():
-        found = measure(decode(augment.RAW / row.path), None)
+        found = measure(decode(augment.RAW / row.path))
         assert [getattr(row, name) for name in FEATURES] == [found[name] for name in FEATURES]
 
     stage(params(), scales=[0.5] * 6)

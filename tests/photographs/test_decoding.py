@@ -1,6 +1,5 @@
 """Every file a user may put there is decoded exactly, or refused with a reason that holds no path."""
 
-import hashlib
 import io
 import os
 import struct
@@ -11,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from sabi.photographs.decoding import DRAWING_MARK, check_coverage, decode, examine, prepared
+from sabi.photographs.decoding import check_coverage, decode, decode_smaller, prepared
 from sabi.photographs.files import Unusable
+from sabi.photographs.reading import Wanted, read
 
 NOISE = np.random.default_rng(5).integers(0, 256, (24, 20, 3), np.uint8)
 PALETTE = np.random.default_rng(6).integers(0, 256, (4, 3), np.uint8)
@@ -538,7 +539,7 @@ def test_what_is_no_photograph_is_refused_with_its_reason(tmp_path, data, reason
     file = tmp_path / "3_a.jpg"
     file.write_bytes(data)
     assert reason in reason_against(file, min_side=8, max_megapixels=1)
-    result = examine(file, min_side=8, max_megapixels=1)
+    result = read(file, None, Wanted(8, None, min_side=8, max_megapixels=1))
     assert isinstance(result, Unusable) and reason in str(result)
 
 
@@ -565,36 +566,74 @@ def test_an_unreadable_file_is_refused(tmp_path):
     assert "ermission" in reason_against(file)
 
 
-def test_examine_hashes_the_file_and_its_upright_pixels(tmp_path):
-    """Pixels are recognised in another file; the same bytes in another shape are other pixels."""
-    contents = {
-        "fast.png": encoded(NOISE, compress_level=1),
-        "small.png": encoded(NOISE, compress_level=9),
-        "mirrored.png": encoded(NOISE[:, ::-1]),
-        "wide.png": encoded(np.full((2, 8, 3), 9, np.uint8)),
-        "high.png": encoded(np.full((8, 2, 3), 9, np.uint8)),
-    }
-    seen = {}
-    for name, data in contents.items():
-        (tmp_path / name).write_bytes(data)
-        seen[name] = examine(tmp_path / name, min_side=1, max_megapixels=1)
-        assert seen[name].sha256 == hashlib.sha256(data).hexdigest()
-        assert not seen[name].drawing
-    assert seen["fast.png"].pixel_sha256 == seen["small.png"].pixel_sha256
-    assert len({decoded.pixel_sha256 for decoded in seen.values()}) == 4
+# Smaller.
 
 
-def test_the_sample_s_mark_in_the_header_tells_a_drawing(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(encoded(NOISE, "JPEG", comment=DRAWING_MARK))
-    assert examine(tmp_path / "a.jpg", min_side=1, max_megapixels=1).drawing
+def photograph(width: int, height: int, kind: str = "JPEG", **options) -> bytes:
+    """Blobs and noise, as photographs have."""
+    random = np.random.default_rng(7)
+    coarse = Image.fromarray(random.integers(0, 256, (9, 12, 3), np.uint8)).resize((width, height))
+    noisy = np.asarray(coarse).astype(int) + random.integers(-20, 21, (height, width, 3))
+    return encoded(noisy.clip(0, 255).astype(np.uint8), kind, **options)
 
 
-def test_examine_gives_the_upright_size(tmp_path):
+@pytest.mark.parametrize(
+    ("most", "divisor"), [(0.3, 1), (1.99, 1), (2, 2), (3.9, 2), (4, 4), (7.9, 4), (9, 8)]
+)
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (333, 251), (1001, 17)])
+def test_a_jpeg_is_decoded_no_smaller_than_it_may_be(width, height, most, divisor):
+    image, size = decode_smaller(photograph(width, height), lambda *_: most)
+    assert size == (width, height)
+    assert image.size == (-(-width // divisor), -(-height // divisor))
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 4, 8])
+@pytest.mark.parametrize("kind", ["baseline", "progressive", "grey", "4:2:0", "4:4:4", "a warning"])
+def test_one_pass_gives_the_pixels_that_pillow_gives(kind, divisor, monkeypatch):
+    options = {"progressive": {"progressive": True}, "4:2:0": {"subsampling": 2}, "4:4:4": {"subsampling": 0}}
+    data = photograph(333, 250, quality=90, **options.get(kind, {}))
+    if kind == "grey":
+        data = encoded(np.asarray(decode(data).convert("L")), "JPEG")
+    if kind == "a warning":  # of metadata: libjpeg is not trusted with the pixels
+        data = data[:2] + b"\xff\xe1\x00\x02" + data[2:]
+    once, _ = decode_smaller(data, lambda *_: divisor)
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft(image.mode, (image.width // divisor, image.height // divisor))
+        assert np.array_equal(np.asarray(image.convert("RGB")), np.asarray(once))
+
+    def refuse(*_, **__):
+        raise ValueError("a warning")
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", refuse)
+    monkeypatch.setattr("sabi.photographs.decoding._damage", lambda data: None)
+    assert decode_smaller(data, lambda *_: divisor)[0].tobytes() == once.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_smaller_photograph_is_upright_with_its_own_size(orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    (tmp_path / "a.jpg").write_bytes(encoded(NOISE, "JPEG", exif=exif))
-    decoded = examine(tmp_path / "a.jpg", min_side=1, max_megapixels=1)
-    assert (decoded.width, decoded.height) == (24, 20)
+    exif[0x0112] = orientation
+    image, size = decode_smaller(photograph(320, 200, exif=exif), lambda *_: 4)
+    assert size == ((320, 200) if orientation < 5 else (200, 320))
+    assert image.size == (size[0] // 4, size[1] // 4)
+    whole = decode(photograph(320, 200, exif=exif)).reduce(4)
+    assert np.abs(np.asarray(whole, int) - np.asarray(image, int)).mean() < 3
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.97])
+@pytest.mark.parametrize("divisor", [1, 8])
+def test_damage_is_found_however_small_it_is_decoded(share, divisor):
+    data = photograph(640, 480)
+    cut = data[: int(share * len(data))]
+    with pytest.raises(Unusable, match=r"damaged|truncated"):
+        decode_smaller(cut, lambda *_: divisor)
+    with pytest.raises(Unusable, match=r"damaged|truncated"):
+        decode_smaller(cut + bytes(len(data) - len(cut)), lambda *_: divisor)
+
+
+def test_other_formats_are_decoded_whole():
+    image, size = decode_smaller(photograph(320, 240, "PNG"), lambda *_: 8)
+    assert image.size == size == (320, 240)
 
 
 # One scale.

@@ -36,19 +36,19 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
 
 @pytest.mark.parametrize("diameter", [9, 15, 21])
 def test_grains_have_the_diameter_they_are_drawn_with(diameter):
-    assert measure(discs(diameter, 30), None)["grain_size"] == pytest.approx(diameter, rel=0.12)
+    assert measure(discs(diameter, 30))["grain_size"] == pytest.approx(diameter, rel=0.12)
 
 
 def test_grains_that_touch_are_told_apart():
     # They overlap by three pixels: one connected component, 25 grains.
-    assert measure(discs(33, 30), None)["grain_size"] == pytest.approx(33, rel=0.15)
+    assert measure(discs(33, 30))["grain_size"] == pytest.approx(33, rel=0.15)
 
 
 def test_light_that_falls_off_across_the_photograph_makes_no_grain():
     image = discs(15, 30)
     falling = np.linspace(0.4, 1.2, image.width)[:, None]
     uneven = Image.fromarray(np.clip(np.asarray(image) * falling, 0, 255).astype(np.uint8))
-    even, dimmed = measure(image, None)["grain_size"], measure(uneven, None)["grain_size"]
+    even, dimmed = measure(image)["grain_size"], measure(uneven)["grain_size"]
     assert dimmed == pytest.approx(even, rel=0.1)
 
 
@@ -56,7 +56,7 @@ def test_light_that_falls_off_across_the_photograph_makes_no_grain():
 @settings(max_examples=20)
 def test_the_scale_changes_the_grain_size_alone(mm_per_pixel, seed):
     image = noise(64, 48, seed)
-    pixels, scaled = measure(image, None), measure(image, mm_per_pixel)
+    pixels, scaled = measure(image), measure(image, mm_per_pixel)
     assert scaled.pop("grain_size") == pytest.approx(mm_per_pixel * pixels.pop("grain_size"))
     assert scaled == pixels
 
@@ -75,19 +75,19 @@ def test_rust_colours_are_those_of_the_bounds(hue, saturation, value):
     assume(abs(saturation - 0.4) > 0.1 and abs(value - 0.1) > 0.02)
     colour = tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(hue / 360, saturation, value))
     rust = (hue <= 50 or hue >= 345) and saturation >= 0.4 and value >= 0.1
-    assert measure(Image.new("RGB", (32, 32), colour), None)["rust_area"] == float(rust)
+    assert measure(Image.new("RGB", (32, 32), colour))["rust_area"] == float(rust)
 
 
 def test_rust_area_is_a_share_of_the_area():
     image = Image.new("RGB", (100, 40), (120, 120, 125))
     image.paste((130, 70, 40), (0, 0, 25, 40))
-    assert measure(image, None)["rust_area"] == pytest.approx(0.25)
+    assert measure(image)["rust_area"] == pytest.approx(0.25)
 
 
 def test_edge_energy_grows_with_the_square_of_contrast():
     random = np.random.default_rng(1).normal(0, 1, (64, 64, 1)).repeat(3, 2)
     faint, strong = (
-        measure(Image.fromarray(np.clip(128 + s * random, 0, 255).astype(np.uint8)), None) for s in (8, 24)
+        measure(Image.fromarray(np.clip(128 + s * random, 0, 255).astype(np.uint8))) for s in (8, 24)
     )
     assert strong["edge_energy"] == pytest.approx(9 * faint["edge_energy"], rel=0.1)
 
@@ -100,14 +100,14 @@ def two_colours(left: str, right: str) -> Image.Image:
 
 def test_hue_spreads_most_between_opposite_colours():
     # r = 0 gives the largest angular deviation there is, sqrt(2) radians.
-    opposite = measure(two_colours("red", "cyan"), None)["hue_spread"]
+    opposite = measure(two_colours("red", "cyan"))["hue_spread"]
     assert opposite == pytest.approx(math.degrees(math.sqrt(2)), rel=0.01)
-    near = measure(two_colours("red", "orange"), None)["hue_spread"]
+    near = measure(two_colours("red", "orange"))["hue_spread"]
     assert 10 < near < opposite / 2
 
 
 def test_a_colour_without_hue_does_not_spread_it():
-    assert measure(two_colours("red", "grey"), None)["hue_spread"] == pytest.approx(0, abs=1e-6)
+    assert measure(two_colours("red", "grey"))["hue_spread"] == pytest.approx(0, abs=1e-6)
 
 
 def sierpinski(side: int) -> np.ndarray:
@@ -124,9 +124,9 @@ def test_box_counting_finds_the_dimension_of_known_sets():
 
 
 def test_a_ragged_outline_has_a_higher_dimension_than_a_straight_one():
-    straight = measure(two_colours("black", "white"), None)["fractal_dimension"]
+    straight = measure(two_colours("black", "white"))["fractal_dimension"]
     assert straight == pytest.approx(1, abs=0.05)
-    assert measure(noise(256, 192), None)["fractal_dimension"] > straight + 0.5
+    assert measure(noise(256, 192))["fractal_dimension"] > straight + 0.5
 
 
 def test_features_follow_the_rust_of_the_drawings():
@@ -154,7 +154,7 @@ def test_any_photograph_has_finite_features_without_a_warning(width, height, kin
         elif kind == "halves":
             image.paste("white", (0, 0, width // 2, height))
     with warnings.catch_warnings(action="error"):
-        features = measure(image, None)
+        features = measure(image)
     assert tuple(features) == FEATURES
     for value in features.values():
         assert type(value) is float and math.isfinite(value)
@@ -167,7 +167,7 @@ def test_large_and_long_photographs_are_measured_on_a_small_copy(size):
     image = Image.new("RGB", size, "brown")
     small = measuring._reduced(image)
     assert small.width * small.height <= measuring.WORKING_PIXELS
-    assert measure(image, None)["rust_area"] == 1
+    assert measure(image)["rust_area"] == 1
 
 
 def test_any_number_of_threads_measures_the_same():
