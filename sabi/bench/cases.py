@@ -2,7 +2,7 @@
 
 Measures the commit in fresh clones, on drawings made for it, one thing after
 another: the cases of `CASES` against `sabi/bench/wiki_method.py`, on small and, if
-asked for, on large photographs, how time and memory grow with their number,
+asked for, on large photographs and on a laboratory's, how time and memory grow with their number,
 the networks beside other engines, the head beside its arithmetic
 (`sabi/bench/throughput.py`), and what starting costs. Writes `metrics/bench.json`, a
 plot, and the tables of `docs/results/speed.md`. The machine should have nothing else to do.
@@ -11,10 +11,8 @@ plot, and the tables of `docs/results/speed.md`. The machine should have nothing
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,23 +21,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 
+from sabi.bench import laboratory
+from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, files, run
 from sabi.bench.pages import SPEED, renew
 from sabi.bench.speed_report import plot, table
-from sabi.networks import NETWORKS, STANDARD, Application
+from sabi.networks import STANDARD
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
-from sabi.runtime.determinism import PINNED
 from sabi.runtime.errors import InputError
 from sabi.runtime.machine import processor
-from sabi.runtime.repository import environment_for_another_repository, git
+from sabi.runtime.repository import git
 from sabi.settings.reading import read_yaml
 from sabi.tables import MANIFEST, read_json, read_table, write_json
 
 RECORD, PLOT = Path("metrics/bench.json"), Path("docs/results/speed.png")
 QUICK_FOLDER = Path(".dvc/tmp/bench")  # where nothing is mistaken for the record; git ignores it
-RAW, UNLABELLED = Path("data/raw"), Path("data/unlabelled")
-REPRO = ["dvc", "repro"]
 # By key: what is done, and how many times faster than the wiki's method it ought to be.
 CASES = {
     "nothing": ("everything from nothing", 12),
@@ -66,11 +62,12 @@ class Work:
     growth: tuple[int, ...]  # numbers of photographs, multiples of 10
     rounds: int  # that a median is of
     networks: tuple[str, ...] = STANDARD
+    survey: laboratory.Survey = laboratory.FULL
 
 
 FULL = Work(36, 3, 128, 224, 30, 27, 500, (250, 500, 1000, 2000, 4000), 5)
 # To try the benchmark itself; its figures say nothing.
-QUICK = Work(15, 1, 32, 64, 2, 4, 10, (80, 160), 1)
+QUICK = Work(15, 1, 32, 64, 2, 4, 10, (80, 160), 1, survey=laboratory.QUICK)
 
 
 def equal_work(work: Work) -> dict[str, Any]:
@@ -84,40 +81,6 @@ def equal_work(work: Work) -> dict[str, Any]:
         "train.epochs": work.epochs,
         "train.patience": work.epochs,
     }
-
-
-def change(folder: Path, settings: dict[str, Any]) -> None:
-    """Set values, by dotted names, in a clone's `params.yaml`."""
-    file = folder / "params.yaml"
-    yaml = YAML()
-    values = yaml.load(file.read_text(encoding="utf-8"))
-    for name, value in settings.items():
-        *sections, last = name.split(".")
-        section = values
-        for part in sections:
-            section = section[part]
-        section[last] = value
-    with file.open("w", encoding="utf-8") as stream:
-        yaml.dump(values, stream)
-
-
-def run(command: list[str], folder: Path) -> dict[str, float]:
-    """Run a command in `folder`: its seconds, and the memory in MiB of the largest process it started.
-
-    Raises `InputError` if it fails.
-    """
-    # What is pinned here is pinned by sabi's own processes themselves; the wiki's are free of it.
-    # Neither side is to use a GPU.
-    kept = {name: value for name, value in environment_for_another_repository().items() if name not in PINNED}
-    kept |= {name: PINNED[name] for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
-    start = time.monotonic()
-    process = subprocess.Popen(command, cwd=folder, env=kept)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise InputError(f"{' '.join(command)}: failed in a clone of the commit; see above")
-    return {"seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss / 1024)}
 
 
 def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
@@ -203,24 +166,6 @@ def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
         "wiki_peak_mib": wiki["peak_mib"],
         "unchanged_seconds": run(REPRO, clone)["seconds"],
     }
-
-
-def architecture(name: str) -> str:
-    """The name in `keras.applications` of a network that is from there."""
-    network = NETWORKS[name]
-    assert isinstance(network, Application), name
-    return network.architecture
-
-
-def cloned(root: Path, folder: Path) -> Path:
-    """A clone of the commit in `folder`, without photographs, caches and stored embeddings."""
-    git("clone", "--quiet", "--no-hardlinks", str(root), str(folder))
-    return folder
-
-
-def files(folder: Path) -> list[str]:
-    """The paths of a folder's photographs, in order."""
-    return [str(file) for file in sorted(folder.iterdir())]
 
 
 def wikis(job: dict[str, Any], folder: Path) -> dict[str, float]:
@@ -313,12 +258,14 @@ def machine() -> dict[str, Any]:
 PARTS: dict[str, Callable[[Path, Path, Work], dict[str, Any]]] = {
     "cases": time_cases,
     "large": lambda root, folder, work: time_cases(root, folder, replace(work, side=work.large)),
+    "laboratory": lambda root, folder, work: laboratory.measure(root, folder, work.survey),
     "throughput": throughput,
     "growth": growth,
     "start": start,
 }
 
-USUAL = [part for part in PARTS if part != "large"]  # that takes as long as all others
+# Without those that take as long as all others.
+USUAL = [part for part in PARTS if part not in ("large", "laboratory")]
 
 
 def continued(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

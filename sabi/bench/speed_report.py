@@ -19,7 +19,14 @@ def table(record: dict[str, Any]) -> str:
     """The parts of the record that there are, as Markdown."""
     kind = record["machine"]
     lines = [f"{kind['processor']}, {kind['cores']} cores, {kind['memory_gib']} GiB of memory.", ""]
-    texts = {"cases": _cases, "large": _cases, "throughput": _throughput, "growth": _growth, "start": _start}
+    texts = {
+        "cases": _cases,
+        "large": _cases,
+        "laboratory": _laboratory,
+        "throughput": _throughput,
+        "growth": _growth,
+        "start": _start,
+    }
     for part, text in texts.items():
         if part in record:
             lines += [*text(record[part], record["work"]), ""]
@@ -41,6 +48,36 @@ def _cases(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
         f"Largest process from nothing: {part['ours_peak_mib']} MiB, the wiki's method "
         f"{part['wiki_peak_mib']} MiB. `dvc repro` when nothing has changed: "
         f"{part['unchanged_seconds']:.1f} s.",
+    ]
+
+
+def _laboratory(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
+    survey, wiki = work["survey"], part["wiki"]
+    rows = []
+    for case in part["cases"].values():
+        ours, theirs, careful = (case[f"{who}_seconds"] for who in ("ours", "wiki", "careful"))
+        ratios = f"{case['wiki_ratio']:.0f} | {case['careful_ratio']:.1f}"
+        wished = f"{case['wished'][0]} | {case['wished'][1]}"
+        rows.append(f"| {case['title']} | {ours:.0f} | {theirs:.0f} | {careful:.0f} | {ratios} | {wished} |")
+    added = ", ".join(f"{one['photographs']}: {one['seconds']:.0f} s" for one in part["added"])
+    megapixels = survey["width"] ** 2 * 3 / 4e6
+    small, large = wiki["photographs"]
+    few, many = wiki["epochs"]
+    return [
+        f"{part['photographs']} photographs of {megapixels:.0f} megapixels, {survey['side']} pixels a side "
+        f"for the networks, {survey['epochs']} epochs; {survey['graded']} new ones:",
+        "",
+        "| case | sabi, s | the wiki's method, s | a careful script, s | times the wiki's "
+        "| times the careful script's | wished | wished |",
+        "|---|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"The wiki's seconds are a straight line through runs on {small} and {large} photographs and "
+        f"{few} and {many} epochs; for the most of both it foresees {wiki['foreseen_seconds']:.0f} s, and "
+        f"{wiki['check_seconds']:.0f} s were measured. Photographs added one after the other, and the "
+        f"seconds of a run: {added}; when nothing has changed {part['unchanged_seconds']:.1f} s. Largest "
+        f"process from nothing: {part['ours_peak_mib']:.0f} MiB, the careful script "
+        f"{part['careful_peak_mib']:.0f} MiB.",
     ]
 
 

@@ -1,0 +1,69 @@
+"""Clones of the commit that is measured, and commands that run in them."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from sabi.networks import NETWORKS, Application
+from sabi.runtime.determinism import PINNED
+from sabi.runtime.errors import InputError
+from sabi.runtime.repository import environment_for_another_repository, git
+
+RAW, UNLABELLED = Path("data/raw"), Path("data/unlabelled")
+REPRO = ["dvc", "repro"]
+
+
+def change(folder: Path, settings: dict[str, Any]) -> None:
+    """Set values, by dotted names, in a clone's `params.yaml`."""
+    file = folder / "params.yaml"
+    yaml = YAML()
+    values = yaml.load(file.read_text(encoding="utf-8"))
+    for name, value in settings.items():
+        *sections, last = name.split(".")
+        section = values
+        for part in sections:
+            section = section[part]
+        section[last] = value
+    with file.open("w", encoding="utf-8") as stream:
+        yaml.dump(values, stream)
+
+
+def run(command: list[str], folder: Path) -> dict[str, float]:
+    """Run a command in `folder`: its seconds, and the memory in MiB of the largest process it started.
+
+    Raises `InputError` if it fails.
+    """
+    # What is pinned here is pinned by sabi's own processes themselves; the wiki's are free of it.
+    # Neither side is to use a GPU.
+    kept = {name: value for name, value in environment_for_another_repository().items() if name not in PINNED}
+    kept |= {name: PINNED[name] for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
+    start = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, env=kept)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{' '.join(command)}: failed in a clone of the commit; see above")
+    return {"seconds": round(seconds, 2), "peak_mib": round(usage.ru_maxrss / 1024)}
+
+
+def architecture(name: str) -> str:
+    """The name in `keras.applications` of a network that is from there."""
+    network = NETWORKS[name]
+    assert isinstance(network, Application), name
+    return network.architecture
+
+
+def cloned(root: Path, folder: Path) -> Path:
+    """A clone of the commit in `folder`, without photographs, caches and stored embeddings."""
+    git("clone", "--quiet", "--no-hardlinks", str(root), str(folder))
+    return folder
+
+
+def files(folder: Path) -> list[str]:
+    """The paths of a folder's photographs, in order."""
+    return [str(file) for file in sorted(folder.iterdir())]
