@@ -1,4 +1,4 @@
-"""The benchmark of a laboratory's size: its photographs, the wiki's straight line, both scripts on one job."""
+"""The benchmark of a laboratory's size: its photographs, the wiki's straight line, the careful script."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ def test_photographs_are_as_large_as_a_camera_s_and_the_same_every_time(tmp_path
 
 @pytest.mark.parametrize("bend", [0.0, 5.0])
 def test_the_wiki_s_seconds_are_a_line_and_the_check_tells_where_they_are_not(tmp_path, monkeypatch, bend):
-    """It takes 7 s to start, 0.5 for each photograph, 0.1 more in each epoch, 2 to load and 0.3 for each graded."""
+    """7 s to start, 0.5 for each photograph, 0.1 in each epoch; 2 to load, 0.3 for each graded."""
     times = {"EfficientNetV2S": 3.0, "DenseNet121": 1.0}
 
     def run(name, job, folder):
