@@ -140,11 +140,14 @@ class Grader:
         [seen] = self._seen_all([(photograph, scale)])
         return seen if isinstance(seen, Unusable) else self.explained(*seen)
 
-    def explained(self, pixels: np.ndarray, features: list[float]) -> Image.Image:
-        """`why` of what the networks see (size, size, 3) uint8, and the features measured, if any are."""
+    def explained(self, pixels: np.ndarray, features: list[float], keep: bool = False) -> Image.Image:
+        """`why` of what the networks see (size, size, 3) uint8, and the features measured, if any are.
+
+        With `keep` embeddings are looked up and kept, for a photograph that will be asked about again.
+        """
 
         def score(covered: np.ndarray) -> np.ndarray:
-            given = self._given(covered, np.tile(features, (len(covered), 1)), keep=False)
+            given = self._given(covered, np.tile(features, (len(covered), 1)), keep)
             return self._scored(given)[1]
 
         return occlusion.picture(pixels, occlusion.effects(pixels, score))

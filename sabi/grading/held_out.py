@@ -76,7 +76,8 @@ def explain(
     """Show in PNGs in `out` what pulls the scores of the `count` worst misgraded test photographs.
 
     `graded` is as for `doubts`, `features` are measured in the same photographs, `manifest` is by
-    path. The table `photographs.csv` has the path of each file.
+    path. The table `photographs.csv` has the path of each file. Embeddings are kept: the worst often
+    stay the worst when heads or members change.
     """
     test = graded[graded.partition == "test"]
     pixels = np.load(AUGMENTED / "test.npy", mmap_mode="r")[0]
@@ -86,7 +87,7 @@ def explain(
     files = [f"{place}.png" for place in range(1, len(worst) + 1)]
     for file, row in zip(tqdm(files, desc="why", unit="photo"), worst.itertuples(), strict=True):
         seen = np.asarray(pixels[row_of[row.path]])
-        grader.explained(seen, features.loc[row.Index].tolist()).save(out / file)
+        grader.explained(seen, features.loc[row.Index].tolist(), keep=True).save(out / file)
     write_table(pd.DataFrame({"path": worst.path, "file": files}), out / "photographs.csv")
 
 
