@@ -149,6 +149,8 @@ def next_labels(
 ) -> None:
     """Choose the photographs that an inspector should grade next."""
     if measure:
+        if photographs:
+            raise InputError("with --measure give its DIR and N alone, no PHOTOS")
         from sabi.bench.next_labels import measure_all
         from sabi.settings.loading import load
 

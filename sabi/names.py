@@ -4,6 +4,7 @@ Windows and macOS store `ブ` in different code points; a Japanese keyboard give
 full-width digits and spaces; texts from elsewhere begin with a byte order mark.
 """
 
+import math
 import re
 import unicodedata
 
@@ -46,6 +47,7 @@ def normal_pattern(pattern: str) -> str:
 
 
 def as_number(text: str) -> float | None:
-    """The decimal number that `text` is, in any width of digits; None if it is none (`1_0`, `nan`)."""
+    """The decimal number that `text` is, in any width of digits; None if it is none (`1_0`, `1e999`)."""
     plain = normal(text)
-    return float(plain) if NUMBER.fullmatch(plain) else None
+    number = float(plain) if NUMBER.fullmatch(plain) else math.inf
+    return number if math.isfinite(number) else None

@@ -37,9 +37,10 @@ def main(params: Params) -> None:
         files = [RAW / path for path in rows.path]
         with Store() as store:
             readings = read_all(files, scales, wanted_by(params), store, f"augment {part}")
-            for row, (path, scale, reading) in enumerate(zip(rows.path, scales, readings, strict=True)):
-                if isinstance(reading, Unusable):
-                    raise InputError(f"{RAW / path}: has changed ({reading}); run `dvc repro` again")
+            known = zip(rows.path, rows.sha256, scales, readings, strict=True)
+            for row, (path, sha256, scale, reading) in enumerate(known):
+                if isinstance(reading, Unusable) or reading.decoded.sha256 != sha256:
+                    raise InputError(f"{RAW / path}: has changed since `split`; run `dvc repro` again")
                 versions[0, row] = reading.pixels
                 measured[path] = in_unit(reading.features, scale if millimetres else None)
         if part == "train":

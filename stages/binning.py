@@ -13,6 +13,7 @@ from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import thresholds_for, to_grades
 from sabi.photographs import measurements
 from sabi.photographs.features import FEATURES, in_millimetres
+from sabi.photographs.files import find
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params
 from sabi.stage import run
@@ -63,7 +64,8 @@ def main(params: Params) -> None:
     unlabelled, rejected = grade_folder(grader, UNLABELLED)
     write_table(unlabelled, OUT / "unlabelled.csv")
     write_table(rejected, OUT / "unlabelled_rejected.csv")
-    write_table(measurements.read(UNLABELLED, unlabelled.path)[0], OUT / "unlabelled_measurements.csv")
+    measured, _ = measurements.read(UNLABELLED, find(UNLABELLED))
+    write_table(measured[measured.path.isin(unlabelled.path)], OUT / "unlabelled_measurements.csv")
     copies = [(row.grade, row.path, UNLABELLED / row.path) for row in unlabelled.itertuples()]
     sort_into_folders(copies, spec.grades, OUT / "unlabelled")
     print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from sabi.bench import laboratory
-from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, files, run
+from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, equal_work, files, run
 from sabi.bench.pages import SPEED, renew
 from sabi.bench.speed_report import plot, table
 from sabi.networks import STANDARD
@@ -70,19 +70,6 @@ FULL = Work(36, 3, 128, 224, 30, 27, 500, (250, 500, 1000, 2000, 4000), 5)
 QUICK = Work(15, 1, 32, 64, 2, 4, 10, (80, 160), 1, survey=laboratory.QUICK)
 
 
-def equal_work(work: Work) -> dict[str, Any]:
-    """The settings by which the pipeline does what the wiki's method does, and no epoch less."""
-    return {
-        "augment.size": work.side,
-        "augment.copies": 0,
-        "train.head": "dense",
-        "train.pooling.layers": "last_block",
-        "train.pooling.statistics": "mean",
-        "train.epochs": work.epochs,
-        "train.patience": work.epochs,
-    }
-
-
 def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     """Seconds of each of `CASES`, ours and the wiki's.
 
@@ -102,7 +89,7 @@ def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
 
     clone = cloned(root, folder / "clone")
     shutil.copytree(drawn, clone, dirs_exist_ok=True)
-    change(clone, equal_work(work))
+    change(clone, equal_work(work.side, work.epochs))
     ours["nothing"] = run(REPRO, clone)
 
     manifest = read_table(clone / MANIFEST)
@@ -194,7 +181,7 @@ def growth(root: Path, folder: Path, work: Work) -> dict[str, Any]:
         for grade in (1, 2, 3, 4, 5):
             for file in sorted((folder / "drawn").glob(f"{grade}_*"))[: count // 5]:
                 shutil.copy(file, clone / RAW)
-        change(clone, equal_work(work))
+        change(clone, equal_work(work.side, work.epochs))
         points.append({"photographs": count} | run([*REPRO, GROWN], clone))
         shutil.rmtree(clone)
     table = pd.DataFrame(points)

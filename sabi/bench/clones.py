@@ -67,3 +67,16 @@ def cloned(root: Path, folder: Path) -> Path:
 def files(folder: Path) -> list[str]:
     """The paths of a folder's photographs, in order."""
     return [str(file) for file in sorted(folder.iterdir())]
+
+
+def equal_work(side: int, epochs: int) -> dict[str, Any]:
+    """The settings by which the pipeline does what the wiki's method does, and no epoch less."""
+    return {
+        "augment.size": side,
+        "augment.copies": 0,
+        "train.head": "dense",
+        "train.pooling.layers": "last_block",
+        "train.pooling.statistics": "mean",
+        "train.epochs": epochs,
+        "train.patience": epochs,
+    }

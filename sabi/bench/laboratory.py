@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, files, run
+from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, equal_work, files, run
 from sabi.networks import STANDARD
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
 from sabi.settings.reading import read_yaml
@@ -66,7 +66,7 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     clone = cloned(root, folder / "clone")
     linked(drawn / "raw", clone / RAW)
     linked(drawn / "new", clone / UNLABELLED, files(drawn / "new")[:10])
-    change(clone, equal_work(survey))
+    change(clone, equal_work(survey.side, survey.epochs))
     ours = {"nothing": run(REPRO, clone)}
     peak = ours["nothing"]["peak_mib"]
     job = job_of(clone, drawn, survey)
@@ -121,19 +121,6 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     }
 
 
-def equal_work(survey: Survey) -> dict[str, Any]:
-    """The settings by which the pipeline does what the scripts do, and no epoch less."""
-    return {
-        "augment.size": survey.side,
-        "augment.copies": 0,
-        "train.head": "dense",
-        "train.pooling.layers": "last_block",
-        "train.pooling.statistics": "mean",
-        "train.epochs": survey.epochs,
-        "train.patience": survey.epochs,
-    }
-
-
 def job_of(clone: Path, drawn: Path, survey: Survey) -> dict[str, Any]:
     """What the scripts are told, with the pipeline's own partitions."""
     manifest = read_table(clone / MANIFEST)
@@ -152,7 +139,6 @@ def job_of(clone: Path, drawn: Path, survey: Survey) -> dict[str, Any]:
         "train": parts["train"],
         "validation": parts["validation"],
         "grade": [file for file, _ in parts["test"]] + files(drawn / "new")[:10],
-        "models": str(drawn.parent / "models"),
     }
 
 

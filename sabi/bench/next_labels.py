@@ -16,15 +16,14 @@ from tqdm import tqdm
 from sabi.backbones.embedder import Embedder
 from sabi.backbones.spec import BackboneSpec
 from sabi.bench.pages import renew
+from sabi.bench.photographs import stretched
 from sabi.grading import conformal
 from sabi.grading.active_learning import choose
 from sabi.grading.novelty import Neighbours
 from sabi.grading.thresholds import middles, to_grades
 from sabi.photographs.manifest import split
-from sabi.photographs.reading import Reading, read_all, wanted_by
 from sabi.report.figures import label_curves
 from sabi.runtime.errors import InputError
-from sabi.runtime.store import Store
 from sabi.settings.params import Params
 from sabi.training.frozen import head_spec
 from sabi.training.parts import Fitted
@@ -55,7 +54,7 @@ def measure_all(
 ) -> None:
     """Measure accuracy with up to `most` labels of the photographs in `folders`; write page and figure.
 
-    Raises `InputError` for a folder with fewer photographs to choose from.
+    Raises `InputError` for a folder with fewer photographs to choose from, and for fewer labels than a step.
     """
     curves = {}
     for folder in folders:
@@ -76,16 +75,17 @@ def measure_all(
 def seen(folder: Path, most: int, params: Params) -> Known:
     """The usable photographs in a folder, and their embeddings by the ensemble's members."""
     manifest, _, _, summary = split(folder, params)
-    title = f"{len(manifest)} {'drawings' if summary['drawings'] else 'photographs'}"
+    title = f"{folder.name}: {len(manifest)} {'drawings' if summary['drawings'] else 'photographs'}"
     size, files = params.augment.size, [folder / path for path in manifest.path]
-    with Store() as store:
-        readings = read_all(files, [None] * len(files), wanted_by(params), store, title)
-        pixels = np.stack([one.pixels for one in readings if isinstance(one, Reading)])
+    pixels = np.stack([one.pixels for one in stretched(files, params, size)])
     embed = {name: Embedder(BackboneSpec.of(name, params.train, size)) for name in params.ensemble.members}
     embeddings = {name: one(pixels, f"{name}: embed") for name, one in embed.items()}
     known = Known(title, manifest, embeddings, {name: one.channels for name, one in embed.items()})
-    if len(known.pool) < most:
-        raise InputError(f"{folder}: {len(known.pool)} photographs to choose from; {most} are needed")
+    if not STEP <= most <= len(known.pool):
+        raise InputError(
+            f"{folder}: {most} labels of {len(known.pool)} photographs to choose from; at least {STEP} are "
+            "measured, and at most as many as there are"
+        )
     return known
 
 
@@ -96,7 +96,7 @@ def accuracies(known: Known, most: int, params: Params, seed: int) -> pd.DataFra
     rows = []
     for way in WAYS:
         graded = order[:FIRST]
-        for labels in range(STEP, most + 1, STEP):
+        for labels in [*range(STEP, most, STEP), most]:
             left = order[~np.isin(order, graded)]
             count = labels - len(graded)
             more = left[:count] if way == "by chance" else left[chosen(known, graded, left, count, params)]

@@ -68,7 +68,7 @@ def _laboratory(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
         f"for the networks, {survey['epochs']} epochs; {survey['graded']} new ones:",
         "",
         "| case | sabi, s | the wiki's method, s | a careful script, s | times the wiki's "
-        "| times the careful script's | wished | wished |",
+        "| times the careful script's | wished, the wiki's | wished, the script's |",
         "|---|---|---|---|---|---|---|---|",
         *rows,
         "",

@@ -7,7 +7,7 @@ grade, so that nothing is tuned on what is judged.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from sabi.backbones.embedder import Embedder
 from sabi.backbones.spec import BackboneSpec
 from sabi.bench.pages import renew
+from sabi.bench.photographs import stretched
 from sabi.evaluation.differences import differences, verdict
 from sabi.evaluation.metrics import intervals, measure
 from sabi.grading.thresholds import middles, to_grades
@@ -23,9 +24,7 @@ from sabi.networks import STANDARD
 from sabi.photographs.features import FEATURES
 from sabi.photographs.manifest import split
 from sabi.photographs.partition import place_of
-from sabi.photographs.reading import Reading, read_all, wanted_by
 from sabi.runtime.errors import InputError
-from sabi.runtime.store import Store
 from sabi.settings.params import Params
 from sabi.training.dense import fit_dense
 from sabi.training.frozen import head_spec
@@ -80,9 +79,9 @@ class Photographs:
     """Graded photographs."""
 
     def __init__(self, folder: Path, params: Params) -> None:
-        """Those in `folder`; raises `InputError` if a grade has fewer than there are folds."""
+        """Those in `folder`; raises `InputError` for a grade with fewer than folds and few specimens."""
         manifest, *_ = split(folder, params)
-        self.table = manifest.assign(file=[folder / path for path in manifest.path])
+        self.table = manifest
         counts = manifest.grade.value_counts()
         for number, name in enumerate(params.labels.grades, start=1):
             if counts.get(number, 0) < FOLDS:
@@ -91,22 +90,20 @@ class Photographs:
                     f"{FOLDS} are needed"
                 )
         self._params = params
+        self._files = [folder / path for path in manifest.path]
+        if len({*self.folds(params.split.seed, BLOCK)}) < 3:
+            raise InputError(f"{folder}: too few specimens for folds of {BLOCK} neighbours; 100 are enough")
 
     def pixels(self, size: int) -> np.ndarray:
         """What the networks see (n, size, size, 3) uint8."""
-        return np.stack([reading.pixels for reading in self._readings(size)])
+        return np.stack([reading.pixels for reading in stretched(self._files, self._params, size)])
 
     def measured(self) -> np.ndarray:
         """`FEATURES` (n, f) float32."""
-        features = [reading.features for reading in self._readings(self._params.augment.size)]
+        features = [
+            reading.features for reading in stretched(self._files, self._params, self._params.augment.size)
+        ]
         return np.array([[one[name] for name in FEATURES] for one in features], np.float32)
-
-    def _readings(self, size: int) -> list[Reading]:
-        files = self.table.file.tolist()
-        wanted = replace(wanted_by(self._params), size=size)
-        with Store() as store:
-            read = read_all(files, [None] * len(files), wanted, store, f"{size} px")
-            return [one for one in read if isinstance(one, Reading)]
 
     def folds(self, seed: int, block: int) -> np.ndarray:
         """The fold (n,) of each, drawn for `block` specimens with neighbouring names at a time."""

@@ -23,6 +23,7 @@ from sabi.photographs.files import Unusable
 from sabi.photographs.reading import Reading, Wanted, read_all, read_array
 from sabi.runtime.repository import repository_root
 from sabi.runtime.store import STORE, Store
+from sabi.runtime.threads import map_threads
 
 AT_ONCE = 256  # photographs in memory
 
@@ -167,20 +168,24 @@ class Grader:
     ) -> list[tuple[np.ndarray, list[float]] | Unusable]:
         """What the networks see, and what is measured if that is needed; or why it cannot be used."""
         scaled = [(one, self.spec.mm_per_pixel if scale is None else scale) for one, scale in given]
+        arrays = iter(
+            map_threads(
+                lambda one: read_array(*one, self._wanted),
+                [(one, scale) for one, scale in scaled if isinstance(one, np.ndarray)],
+            )
+        )
         files = [(one, scale) for one, scale in scaled if not isinstance(one, np.ndarray)]
-        with Store(self._readings) if self._readings else nullcontext() as store:
+        with Store(self._readings) if files and self._readings else nullcontext() as store:
             read = read_all([one for one, _ in files], [scale for _, scale in files], self._wanted, store)
             return [
-                self._seen(
-                    read_array(one, scale, self._wanted) if isinstance(one, np.ndarray) else next(read), scale
-                )
+                self._seen(next(arrays) if isinstance(one, np.ndarray) else next(read), scale)
                 for one, scale in scaled
             ]
 
     @property
     def _wanted(self) -> Wanted:
         spec = self.spec
-        return Wanted(spec.size, spec.target_mm_per_pixel, spec.min_side, spec.max_megapixels, self._measures)
+        return Wanted(spec.size, spec.target_mm_per_pixel, spec.min_side, spec.max_megapixels)
 
     def _seen(
         self, reading: Reading | Unusable, scale: float | None

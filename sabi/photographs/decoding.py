@@ -318,13 +318,12 @@ def prepared(image: Image.Image, size: int, mm_per_pixel: float | None, target: 
 
     Without `target` it is stretched to a square, as the wiki's script does.
     With it, in millimetres a pixel, it is resized from `mm_per_pixel` to that
-    scale and its middle is cut out; raises `Unusable` as `check_coverage` does.
+    scale and its middle is cut out, as far as it shows so much: see `check_coverage`.
     """
     middle = None
     if target is not None:
         width, height = image.size
-        check_coverage(width, height, mm_per_pixel, size, target)
-        assert mm_per_pixel is not None  # as was checked
+        assert mm_per_pixel is not None  # as `check_coverage` says
         side = min(size * target / mm_per_pixel, width, height)  # never over a border by rounding
         left, top = (width - side) / 2, (height - side) / 2
         # Resizing a part gives the same pixels as cutting it out of the whole, resized; and is faster.

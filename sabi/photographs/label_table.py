@@ -48,6 +48,9 @@ def read_rows(file: Path, needed: str, unwanted: tuple[str, ...] = ()) -> list[R
         if columns.count(name) > 1 or (name in ("file", needed) and name not in columns):
             shown = ", ".join(lines[0]) if lines else ""
             raise InputError(f"{file}: the first line must name a column {name}, once; it has: {shown!r}")
+    # Of what a survey measured two columns may have one name.
+    times = [columns[: at + 1].count(name) for at, name in enumerate(columns)]
+    columns = [name if time == 1 else f"{name}_{time}" for name, time in zip(columns, times, strict=True)]
     rows = []
     for number, cells in enumerate(lines[1:], start=2):
         if not any(cell.strip() for cell in cells):

@@ -11,6 +11,7 @@ and where there are no grades, it may give scales or measurements alone.
 Names are compared as a reader sees them: `sabi.names.normal`.
 """
 
+import difflib
 import re
 import statistics
 from collections import defaultdict
@@ -106,7 +107,10 @@ def scales(folder: Path, found: Iterable[str]) -> tuple[dict[str, float], dict[s
 def _ungraded_rows(table: Path, unwanted: tuple[str, ...] = ()) -> list[Row]:
     """The rows of a table that gives no grades, but scales or measurements."""
     rows = read_rows(table, "file", unwanted)
-    return rows if measured_columns(rows) else read_rows(table, "mm_per_pixel", unwanted)
+    columns = list(rows[0]) if rows else []
+    # A scale under another name would not be used, without a word.
+    meant = "mm_per_pixel" in columns or difflib.get_close_matches("mm_per_pixel", columns)
+    return rows if measured_columns(rows) and not meant else read_rows(table, "mm_per_pixel", unwanted)
 
 
 def matched(rows: list[Row], found: list[str]) -> tuple[dict[str, list[Row]], dict[str, str]]:

@@ -13,7 +13,7 @@ from sabi.photographs import label_table, labels, measurements, partition
 from sabi.photographs.decoding import check_coverage
 from sabi.photographs.files import Unusable, check_name, find, printable
 from sabi.photographs.labels import Label
-from sabi.photographs.reading import Decoded, read_all, wanted_by
+from sabi.photographs.reading import Decoded, read_all, wanted_by, whole_pixel_sha256
 from sabi.photographs.sharing import share_out, specimens_needed
 from sabi.runtime.errors import InputError
 from sabi.runtime.store import Store
@@ -75,7 +75,8 @@ def split(
         path: labelled[path].specimen or partition.specimen_of(path, params.split.specimen)
         for path in accepted
     }
-    for path, repeated in _repeated(accepted, labelled, named).items():
+    same = _same_pixels(accepted, folder)
+    for path, repeated in _repeated(same, labelled, named).items():
         rejected[path] = repeated
         del accepted[path]
 
@@ -109,7 +110,8 @@ def split(
         "first_without_specimen": unnamed[0] if unnamed else None,
         "differ_by_case": differing_by_case(manifest.specimen),
     }
-    measured, summary["no_numbers"] = measurements.read(folder, manifest.path)
+    measured, summary["no_numbers"] = measurements.read(folder, found)
+    measured = measured[measured.path.isin(manifest.path)]
     given = [(path, *one) for path in manifest.path for one in labelled[path].given]
     inspectors = pd.DataFrame(given, columns=["path", "inspector", "grade"])
     others = {"inspectors": inspectors, "measurements": measured}
@@ -186,21 +188,41 @@ def doubts(summary: dict[str, Any]) -> list[str]:
     return notes
 
 
+def _same_pixels(accepted: dict[str, Decoded], folder: Path) -> list[list[str]]:
+    """The photographs in groups of equal pixels, whatever their format and scale.
+
+    Where some of a size were decoded smaller and others whole, a JPEG and a PNG of it, all are
+    compared whole.
+    """
+    kinds: dict[tuple[int, int], set[bool]] = {}
+    for decoded in accepted.values():
+        kinds.setdefault((decoded.width, decoded.height), set()).add(decoded.whole)
+    whole_of: dict[str, str] = {}  # by the file's bytes, which may be there under several scales
+    for path, decoded in accepted.items():
+        mixed = len(kinds[decoded.width, decoded.height]) > 1
+        if mixed and not decoded.whole and decoded.sha256 not in whole_of:
+            whole_of[decoded.sha256] = whole_pixel_sha256(folder / path)
+    pixels_of: dict[str, str] = {}
+    same: dict[str, list[str]] = {}
+    for path, decoded in accepted.items():
+        # Equal bytes are equal pixels, though at another scale they may be decoded to another size.
+        pixels = pixels_of.setdefault(decoded.sha256, whole_of.get(decoded.sha256, decoded.pixel_sha256))
+        same.setdefault(pixels, []).append(path)
+    return list(same.values())
+
+
 def _repeated(
-    accepted: dict[str, Decoded], labelled: dict[str, Label], named: dict[str, str | None]
+    same: list[list[str]], labelled: dict[str, Label], named: dict[str, str | None]
 ) -> dict[str, str]:
-    """Reasons against photographs whose pixels are there more than once.
+    """Reasons against photographs that are the `same` as others.
 
     Of copies under one grade the first path whose specimen is `named` stays, or
     the first if none's is: a copy under a name like `3_IMG 01.jpg` would be a
     specimen of its own. Under several grades none stays, because the
     inspector's word is then unknown.
     """
-    same: dict[str, list[str]] = {}
-    for path, decoded in accepted.items():
-        same.setdefault(decoded.pixel_sha256, []).append(path)
     reasons = {}
-    for paths in same.values():
+    for paths in same:
         first, *others = sorted(paths, key=lambda path: (named[path] is None, path))
         if len({labelled[path].grade for path in [first, *others]}) > 1:
             for path in [first, *others]:

@@ -18,10 +18,10 @@ OWN = {"path", "score", "position", "low", "high", "look", "nearest", "distance"
 
 
 def read(folder: Path, found: Iterable[str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The measurements of the photographs `found` below `folder`, and by column the first cell that is none.
+    """The measurements of the files `found` below `folder`, all there are, and by column a cell that is none.
 
     A row for each that has any: its path, then a column of floats for each of the table's,
-    NaN where the cell is empty or no number. Of several rows it is their mean. A column that
+    NaN where the cell is empty or no number. Of several inspectors' rows it is their mean. A column that
     one of sabi's tables has too is called `survey_...`. Raises `InputError` for a table that is none.
     """
     table = find_table(folder)
@@ -40,4 +40,9 @@ def read(folder: Path, found: Iterable[str]) -> tuple[pd.DataFrame, dict[str, st
         texts = [row[name] for row in rows if row[name] and as_number(row[name]) is None]
         if texts:
             others[name] = texts[0]
-    return means.rename(columns={name: f"survey_{name}" for name in OWN & {*columns}}), others
+    others_named = {name: _free(f"survey_{name}", columns) for name in OWN & {*columns}}
+    return means.rename(columns=others_named), others
+
+
+def _free(name: str, columns: list[str]) -> str:
+    return _free(f"{name}_", columns) if name in columns else name

@@ -24,6 +24,7 @@ from sabi.photographs.decoding import (
     Smaller,
     check_coverage,
     check_size,
+    decode,
     decode_smaller,
     prepared,
 )
@@ -50,7 +51,6 @@ class Wanted:
     target: float | None  # its millimetres a pixel; None: the photograph is stretched to it
     min_side: int  # pixels
     max_megapixels: float
-    measured: bool = True  # whether features are
 
 
 def wanted_by(params: Params) -> Wanted:
@@ -69,6 +69,7 @@ class Decoded:
     drawing: bool  # made by sabi's sample generator
     width: int  # upright, pixels
     height: int
+    whole: bool  # not decoded smaller
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Reading:
     """A photograph that was decoded."""
 
     decoded: Decoded
-    features: dict[str, float]  # of `sabi.photographs.features`, in its pixels; none unless wanted
+    features: dict[str, float]  # of `sabi.photographs.features`, in its pixels
     pixels: np.ndarray  # as `prepared` gives them; none where `check_coverage` raises
 
 
@@ -104,23 +105,19 @@ def read_all(
             lacking = [one for one, content in zip(some, kept, strict=True) if content is None]
             read_now = map_threads(lambda one: _read(*one, wanted), lacking)
             if store is not None:
-                packed = [(key, _packed(reading)) for key, reading in read_now if key]
-                store.put(recipe, [key for key, _ in packed], [content for _, content in packed])
+                # What cannot be used is judged again each time: memory that was short is no verdict for good.
+                sound = [(key, one) for key, one in read_now if isinstance(one, Reading)]
+                store.put(recipe, [key for key, _ in sound], [_packed(one) for _, one in sound])
             fresh = iter(read_now)
             for content in kept:
                 yield next(fresh)[1] if content is None else _unpacked(content)
                 bar.update()
 
 
-def read(photograph: Path | bytes, mm_per_pixel: float | None, wanted: Wanted) -> Reading | Unusable:
-    """A reading of a photograph, a file or its bytes, or why it cannot be used."""
-    return _read(photograph, mm_per_pixel, wanted)[1]
-
-
 def _read(
     photograph: Path | bytes, mm_per_pixel: float | None, wanted: Wanted
 ) -> tuple[bytes, Reading | Unusable]:
-    """What a reading is kept under, and the reading; empty where it does not hang on the bytes alone."""
+    """What a reading is kept under, empty if there is no content, and the reading."""
     content = _content(photograph)
     if isinstance(content, Unusable):
         return b"", content
@@ -154,18 +151,35 @@ def _reading(
 ) -> Reading:
     """Of an image that may be smaller than the photograph's `size`, decoded from `content`."""
     width, height = size
-    pixels = hashlib.sha256(repr(size).encode())
-    pixels.update(image.tobytes())
-    drawing = DRAWING_MARK in content[:1024]
-    decoded = Decoded(hashlib.sha256(content).hexdigest(), pixels.hexdigest(), drawing, width, height)
+    decoded = Decoded(
+        hashlib.sha256(content).hexdigest(),
+        _pixel_sha256(image, size),
+        DRAWING_MARK in content[:1024],
+        width,
+        height,
+        image.size == size,
+    )
     times = math.sqrt(width * height / (image.width * image.height))
     try:
         check_coverage(width, height, mm_per_pixel, wanted.size, wanted.target)
-        scale = None if mm_per_pixel is None else mm_per_pixel * times
-        seen = prepared(image, wanted.size, scale, wanted.target)
     except Unusable:
         seen = np.zeros((0, 0, 3), np.uint8)
-    return Reading(decoded, measure(image, times) if wanted.measured else {}, seen)
+    else:
+        scale = None if mm_per_pixel is None else mm_per_pixel * times
+        seen = prepared(image, wanted.size, scale, wanted.target)
+    return Reading(decoded, measure(image, times), seen)
+
+
+def whole_pixel_sha256(file: Path) -> str:
+    """The `Decoded.pixel_sha256` of a photograph decoded whole; raises `Unusable` as `decode` does."""
+    image = decode(file)
+    return _pixel_sha256(image, image.size)
+
+
+def _pixel_sha256(image: Image.Image, size: tuple[int, int]) -> str:
+    pixels = hashlib.sha256(repr(size).encode())
+    pixels.update(image.tobytes())
+    return pixels.hexdigest()
 
 
 def _content(photograph: Path | bytes) -> bytes | Unusable:
@@ -181,10 +195,7 @@ def _content(photograph: Path | bytes) -> bytes | Unusable:
 
 
 def _smaller(mm_per_pixel: float | None, wanted: Wanted) -> Smaller:
-    """How many times smaller, a side, photographs may be decoded for what is wanted of them.
-
-    Whether they are measured or not: networks see the same pixels either way.
-    """
+    """How many times smaller, a side, photographs may be decoded for what is wanted of them."""
 
     def smaller(width: int, height: int) -> float:
         measured = math.sqrt(width * height / WORKING_PIXELS)
@@ -211,9 +222,7 @@ def _key(content: bytes | Unusable, mm_per_pixel: float | None, wanted: Wanted) 
     return hashlib.sha256(f"{scale!r} ".encode() + hashlib.sha256(content).digest()).digest()
 
 
-def _packed(reading: Reading | Unusable) -> bytes:
-    if isinstance(reading, Unusable):
-        return json.dumps({"reason": str(reading)}).encode()
+def _packed(reading: Reading) -> bytes:
     told = {
         "decoded": asdict(reading.decoded),
         "features": reading.features,
@@ -222,10 +231,8 @@ def _packed(reading: Reading | Unusable) -> bytes:
     return json.dumps(told).encode() + b"\n" + reading.pixels.tobytes()
 
 
-def _unpacked(content: bytes) -> Reading | Unusable:
+def _unpacked(content: bytes) -> Reading:
     header, _, pixels = content.partition(b"\n")
     told = json.loads(header)
-    if "reason" in told:
-        return Unusable(told["reason"])
     array = np.frombuffer(pixels, np.uint8).reshape(told["shape"])
     return Reading(Decoded(**told["decoded"]), told["features"], array)

@@ -149,7 +149,7 @@ def _work(model: Path, known: str, store: Path, pipe: multiprocessing.connection
     try:
         if identity(model) != known:
             raise InputError(f"{model}: is another model now; stop the server and start it again")
-        # What the office uploads is deleted once it is graded, so nothing of it is kept.
+        # What the office uploads is deleted once it is graded: nothing of it is kept.
         grader = Grader.load(model, store, keep_readings=False)
         _warm_up(grader)
     except InputError as error:
@@ -181,7 +181,7 @@ def _picture(file: Path, spec: ModelSpec) -> bytes | Unusable:
 
 def _graded(grader: Grader, jobs: list[Job], pictures: list[bytes | Unusable]) -> list[Outcome]:
     sound = [not isinstance(picture, Unusable) for picture in pictures]
-    rows = iter(grader.grade([job.file for job, good in zip(jobs, sound, strict=True) if good]))
+    rows = iter(grader.grade([job.file for job, good in zip(jobs, sound, strict=True) if good], keep=False))
     outcomes = []
     for job, picture in zip(jobs, pictures, strict=True):
         if isinstance(picture, Unusable):

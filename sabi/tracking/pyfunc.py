@@ -25,14 +25,15 @@ class GradingModel(PythonModel):
         # Before TensorFlow loads. NumPy runs already as MLflow has started it: where the processor has
         # more than AVX2, its last bits are the pipeline's if these variables were set before.
         pin_environment()
-        self._grader = load(Path(context.artifacts[FOLDER]))
+        # What others send is graded, and nothing of it kept.
+        self._grader = load(Path(context.artifacts[FOLDER]), keep_readings=False)
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         known = model_input.get("mm_per_pixel", pd.Series(None, model_input.index, dtype=float))
         scales = [None if pd.isna(scale) else float(scale) for scale in known]
-        rows = self._grader.grade([bytes(content) for content in model_input.photograph], scales)
+        rows = self._grader.grade([bytes(content) for content in model_input.photograph], scales, keep=False)
         return pd.DataFrame(
             {
                 "grade": [row.name or "" for row in rows],

@@ -134,7 +134,7 @@ def test_only_a_record_of_the_same_machine_and_work_is_continued():
 
 def test_settings_of_equal_work_are_allowed(tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    cases.change(tmp_path, cases.equal_work(cases.FULL) | {"train.loss.penalty": 2.0})
+    cases.change(tmp_path, cases.equal_work(cases.FULL.side, cases.FULL.epochs) | {"train.loss.penalty": 2.0})
     chosen = load(tmp_path / "params.yaml")
     assert (chosen.train.epochs, chosen.train.patience, chosen.augment.copies) == (30, 30, 0)
     assert chosen.train.loss.penalty == 2.0 and chosen.train.head == "dense"

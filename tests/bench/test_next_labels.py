@@ -44,6 +44,10 @@ def test_both_ways_start_alike_and_the_same_seed_gives_the_same(known, params):
     assert once.accuracy.between(0.3, 1).all()
 
 
+def test_the_last_step_ends_at_the_most(known, params):
+    assert accuracies(known, STEP + 5, params, seed=1).labels.tolist() == [STEP, STEP + 5] * 2
+
+
 def test_what_is_chosen_is_there_to_choose_from_and_not_graded_yet(known, params):
     assert set(known.table.partition[known.pool]) == {"train"}
     graded, left = known.pool[:FIRST], known.pool[FIRST:]
@@ -58,11 +62,13 @@ def test_page_and_figure_hold_every_folder(known, folder, params, tmp_path, monk
     page.write_text("<!-- next: begin -->\n<!-- next: end -->\n")
     measure_all([folder], STEP, params, page, tmp_path / "figure.png")
     row = page.read_text().splitlines()[3]
-    assert row.startswith(f"| 100 drawings | {STEP} | 0.") and row.count("(") == 2
+    assert row.startswith(f"| graded: 100 drawings | {STEP} | 0.") and row.count("(") == 2
     assert np.asarray(Image.open(tmp_path / "figure.png")).std() > 0
 
 
 def test_too_few_to_choose_from_are_told(folder, params, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"\d+ photographs to choose from; 500 are needed"):
+    with pytest.raises(InputError, match=r"500 labels of \d+ photographs to choose from"):
         seen(folder, 500, params)
+    with pytest.raises(InputError, match=r"20 labels of \d+ photographs to choose from; at least 50 are"):
+        seen(folder, 20, params)

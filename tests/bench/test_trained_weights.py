@@ -1,6 +1,5 @@
 """The table of what trained weights are worth: its folds, and its rows on drawings."""
 
-import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -47,18 +46,15 @@ def test_photographs_with_neighbouring_names_share_a_fold(drawings):
     assert len({*blocks}) > 1
 
 
-def test_every_setting_is_one_that_a_run_could_have():
+def test_every_setting_is_one_that_a_run_could_have(tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr("sabi.settings.train.repository_root", lambda: tmp_path)
     assert len({setting.title for setting in SETTINGS}) == len(SETTINGS)
     for setting in SETTINGS:
         for name in setting.networks:
-            # The folder of the weights is not here; all else must agree.
-            with (
-                pytest.raises(ValueError, match="`sabi weights` makes it")
-                if name in LITES
-                else contextlib.nullcontext()
-            ):
-                train = with_train(name, setting, PARAMS).train
-                assert train.pooling.flips == setting.flips and train.output == setting.output
+            train = with_train(name, setting, PARAMS).train
+            assert train.pooling.flips == setting.flips and train.output == setting.output
+            assert train.weights_for(name) == ("weights" if name in LITES else "random")
 
 
 def test_rows_have_figures_and_a_verdict_against_the_first(drawings, tmp_path, capsys):

@@ -16,6 +16,8 @@ from sabi.photographs.augmentation import GEOMETRIC, OTHER, augmented, warped
 from sabi.photographs.decoding import decode, prepared
 from sabi.photographs.features import FEATURES, measure
 from sabi.report import contact_sheet
+from sabi.runtime.errors import InputError
+from sabi.runtime.fingerprint import sha256_of
 from sabi.runtime.threads import map_threads
 from sabi.settings.augment import Augment
 from sabi.settings.loading import load
@@ -435,6 +437,7 @@ def stage(tmp_path, monkeypatch):
     soft = np.array(GRADES) + 0.25 - np.arange(6) / 10
     scale = [0.5, 0.25, np.nan, 0.5, 0.5, 0.5]
     columns = {"path": paths, "grade": GRADES, "partition": PARTS, "soft_score": soft, "mm_per_pixel": scale}
+    columns["sha256"] = [sha256_of(augment.RAW / path) for path in paths]
 
     def ran(chosen, scales=scale):
         write_table(pd.DataFrame(columns | {"mm_per_pixel": scales}), MANIFEST)
@@ -442,6 +445,14 @@ def stage(tmp_path, monkeypatch):
         return read_table(MANIFEST)
 
     return ran
+
+
+def test_a_photograph_that_changed_since_split_is_told(stage):
+    manifest = stage(params())
+    file = augment.RAW / manifest.path[2]
+    Image.fromarray(noise(80, 99)[:60]).save(file)
+    with pytest.raises(InputError, match=f"{file}: has changed since `split`; run `dvc repro` again"):
+        augment.main(SHIPPED.model_copy(update={"augment": params()}))
 
 
 def test_the_stage_writes_each_partition_in_the_manifest_s_order(stage):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sabi.photographs.decoding import DRAWING_MARK, decode
 from sabi.photographs.drawings import _state_near, draw_graded, draw_sample, draw_ungraded, photograph
-from sabi.photographs.reading import Wanted, read
+from sabi.photographs.reading import Decoded, Wanted, read_all
 
 WANTED = Wanted(32, None, min_side=32, max_megapixels=1)
 SMALL = {"specimens": 1, "photographs": 2}
@@ -17,6 +17,11 @@ SMALL = {"specimens": 1, "photographs": 2}
 
 def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def look_at(file: Path) -> Decoded:
+    [reading] = read_all([file], [None], WANTED, None)
+    return reading.decoded
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def test_a_graded_sample_has_specimens_of_every_grade_each_under_one_number(grad
 
 
 def test_drawings_are_marked_as_such_and_all_different(graded):
-    looks = [read(file, None, WANTED).decoded for file in graded.iterdir()]
+    looks = [look_at(file) for file in graded.iterdir()]
     assert all(look.drawing for look in looks)
     assert len({look.pixel_sha256 for look in looks}) == len(looks) == 10
     for data in contents(graded).values():
@@ -57,7 +62,7 @@ def test_ungraded_drawings_carry_no_grade_and_follow_the_seed(tmp_path):
     a, b, c = (contents(tmp_path / name) for name in "abc")
     assert list(a) == ["drawing01.jpg"] == list(c)
     assert a == b != c
-    assert read(tmp_path / "a" / "drawing01.jpg", None, WANTED).decoded.drawing
+    assert look_at(tmp_path / "a" / "drawing01.jpg").drawing
 
 
 def test_a_user_s_own_photographs_are_left_alone(tmp_path, monkeypatch):

@@ -317,6 +317,17 @@ def test_where_names_give_the_grade_a_table_may_give_measurements_alone(tmp_path
     assert scales(tmp_path, [FILE, path]) == ({}, {})
 
 
+@pytest.mark.parametrize("column", ["mm_per_px", "mm_pro_pixel", "mm/pixel"])
+def test_a_scale_under_another_name_is_told_and_not_taken_for_a_measurement(tmp_path, column):
+    with_table(tmp_path, f"file,{column}\n2_a.jpg,0.5\n")
+    for reading in (
+        lambda: read(tmp_path, [FILE, "2_a.jpg"], labels()),
+        lambda: scales(tmp_path, [FILE, "2_a.jpg"]),
+    ):
+        with pytest.raises(InputError, match="must name a column mm_per_pixel, once"):
+            reading()
+
+
 def test_a_table_that_says_nothing_is_told(tmp_path):
     with_table(tmp_path, "file,remark\n2_a.jpg,wet\n")
     with pytest.raises(InputError, match="must name a column mm_per_pixel, once"):

@@ -48,9 +48,29 @@ def test_several_rows_of_a_photograph_give_their_mean(tmp_path):
     assert read(table(tmp_path, text), ["a.jpg"])[0].um.tolist() == [200.0]
 
 
+def test_a_row_of_a_file_that_is_there_is_of_no_other(tmp_path):
+    text = "file,um\n3_a.jpg,300\n3_A.jpg,100\n"
+    found, _ = read(table(tmp_path, text), ["3_A.jpg", "3_a.jpg"])
+    assert dict(found.to_numpy()) == {"3_a.jpg": 300.0, "3_A.jpg": 100.0}
+
+
+def test_two_columns_of_one_name_are_both_kept(tmp_path):
+    found, _ = read(table(tmp_path, "file,um,UM,remark,remark\na.jpg,1,2,x,y\n"), ["a.jpg"])
+    assert found.columns.tolist() == ["path", "um", "um_2"] and found.um_2.tolist() == [2.0]
+
+
+def test_what_is_no_finite_number_is_none(tmp_path):
+    found, others = read(
+        table(tmp_path, "file,um\na.jpg,1\nb.jpg,1e999\nc.jpg,2\n"), ["a.jpg", "b.jpg", "c.jpg"]
+    )
+    assert found.path.tolist() == ["a.jpg", "c.jpg"] and others == {"um": "1e999"}
+
+
 def test_a_name_that_sabi_s_tables_have_is_another_there(tmp_path):
     found, _ = read(table(tmp_path, "file,score,depth\na.jpg,17,2\n"), ["a.jpg"])
     assert found.columns.tolist() == ["path", "survey_score", "depth"]
+    found, _ = read(table(tmp_path, "file,score,survey_score\na.jpg,17,2\n"), ["a.jpg"])
+    assert found.columns.tolist() == ["path", "survey_score_", "survey_score"]
 
 
 @given(st.dictionaries(st.sampled_from(["007.jpg", "NA.jpg", "b.jpg"]), st.floats(-1e9, 1e9), min_size=1))

@@ -17,7 +17,7 @@ from sabi.photographs import reading
 from sabi.photographs.decoding import DRAWING_MARK, decode, prepared
 from sabi.photographs.features import FEATURES, measure
 from sabi.photographs.files import Unusable
-from sabi.photographs.reading import Reading, Wanted, read, read_all, read_array
+from sabi.photographs.reading import Reading, Wanted, read_all, read_array, whole_pixel_sha256
 from sabi.runtime.store import Store
 
 WANTED = Wanted(size=16, target=None, min_side=8, max_megapixels=1)
@@ -48,6 +48,11 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
+def read(photograph: Path | bytes, mm_per_pixel: float | None, wanted: Wanted) -> Reading | Unusable:
+    [one] = read_all([photograph], [mm_per_pixel], wanted, None)
+    return one
+
+
 def all_of(folder: Path, store: Store | None, wanted: Wanted = WANTED, scale: float | None = None) -> list:
     files = sorted((folder / "photographs").iterdir())
     return [comparable(one) for one in read_all(files, [scale] * len(files), wanted, store)]
@@ -61,13 +66,14 @@ def comparable(one: Reading | Unusable) -> tuple:
 
 @pytest.fixture
 def decoded(monkeypatch) -> list[bytes]:
-    """The contents that were decoded."""
+    """The contents that were decoded, of what can be."""
     seen: list[bytes] = []
     real = reading.decode_smaller
 
     def decode_smaller(content, *rest, **limits):
+        image = real(content, *rest, **limits)
         seen.append(content)
-        return real(content, *rest, **limits)
+        return image
 
     monkeypatch.setattr(reading, "decode_smaller", decode_smaller)
     return seen
@@ -135,7 +141,7 @@ def test_the_same_is_read_with_a_cold_a_warm_and_a_half_warm_store(folder, decod
         list(read_all(first, [None] * 2, WANTED, store))
         decoded.clear()
         assert all_of(folder, store) == without
-        assert len(decoded) == 3  # the others: a.png and again.png are the first two
+        assert len(decoded) == 1  # b.jpg: a.png and again.png are the first two
         decoded.clear()
         assert all_of(folder, store) == without and decoded == []
     with Store(folder / "store.db") as store:
@@ -147,10 +153,10 @@ def test_what_is_asked_for_tells_readings_apart_and_the_scale_only_with_a_target
         once = all_of(folder, store)
         decoded.clear()
         assert all_of(folder, store, scale=0.3) == once and decoded == []
-        assert all_of(folder, store, SCALED, 0.3) != once and len(decoded) == 5
+        assert all_of(folder, store, SCALED, 0.3) != once and len(decoded) == 3
         decoded.clear()
         assert all_of(folder, store, SCALED, 0.3) != all_of(folder, store, SCALED, 0.25)
-        assert len(decoded) == 5
+        assert len(decoded) == 3
         small = Wanted(16, None, min_side=4, max_megapixels=1)
         assert [len(one) for one in all_of(folder, store, small)] == [4, 4, 4, 1, 1, 4]
 
@@ -187,6 +193,18 @@ def test_a_damaged_entry_is_read_again(folder, decoded):
         assert all_of(folder, store) == before and len({*decoded}) == 1
 
 
+def test_what_cannot_be_used_is_judged_again_each_time(folder, monkeypatch):
+    with Store(folder / "store.db") as store:
+        with monkeypatch.context() as short:
+
+            def out_of_memory(*_, **__):
+                raise Unusable("cannot be decoded: out of memory")
+
+            short.setattr(reading, "decode_smaller", out_of_memory)
+            assert {len(one) for one in all_of(folder, store)} == {1}
+        assert all_of(folder, store) == all_of(folder, None)
+
+
 def test_processes_and_threads_may_read_at_once(folder):
     without, seen = all_of(folder, None), []
 
@@ -205,6 +223,25 @@ def test_processes_and_threads_may_read_at_once(folder):
 def test_a_bound_on_the_store_loses_time_and_nothing_else(folder):
     with Store(folder / "store.db", limit=40_000) as store:
         assert all_of(folder, store) == all_of(folder, store) == all_of(folder, None)
+
+
+def test_photographs_at_the_limit_of_what_they_must_show_are_read_however_they_are_decoded():
+    """Rounded to whole pixels, the smaller photograph shows a little less than the whole one."""
+    coarse = Image.fromarray(NOISE).resize((4030, 3024), Image.Resampling.BICUBIC)
+    wanted = Wanted(224, 1.35, 8, 20)
+    one = read(encoded(np.asarray(coarse), "JPEG"), 0.1, wanted)
+    assert one.pixels.shape == (224, 224, 3) and not one.decoded.whole
+    assert read(encoded(np.asarray(coarse), "JPEG"), 0.0999, wanted).pixels.size == 0
+
+
+def test_pixels_that_were_decoded_smaller_are_known_in_another_format_when_decoded_whole(tmp_path):
+    coarse = Image.fromarray(NOISE).resize((1200, 900), Image.Resampling.BICUBIC)
+    (tmp_path / "a.jpg").write_bytes(encoded(np.asarray(coarse), "JPEG"))
+    (tmp_path / "a.png").write_bytes(encoded(np.asarray(decode(tmp_path / "a.jpg"))))
+    wanted = Wanted(16, None, 8, 10)
+    small, whole = (read(tmp_path / name, None, wanted).decoded for name in ("a.jpg", "a.png"))
+    assert (small.whole, whole.whole) == (False, True) and small.pixel_sha256 != whole.pixel_sha256
+    assert whole_pixel_sha256(tmp_path / "a.jpg") == whole.pixel_sha256
 
 
 def test_an_array_is_a_photograph_of_its_own():

@@ -159,6 +159,8 @@ def test_uploads_are_deleted_or_kept_by_their_content(browser, served, photograp
     browser.cards(2)
     assert "keeps those that are graded" in browser.get("/").text
     assert list(served.office.uploads.iterdir()) == []
+    # A trained network's embeddings are not kept; if a photograph's pixels were, this would be there.
+    assert not (served.keep.parent / "embeddings.db").exists()
     names = {name: file for file, name in csv.reader((served.keep / "names.csv").open(encoding="utf-8"))}
     assert (served.keep / names["G1/私の写真.JPG"]).read_bytes() == photograph and "notes.jpg" not in names
 
