@@ -56,7 +56,7 @@ def _laboratory(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
     rows = []
     for case in part["cases"].values():
         ours, theirs, careful = (case[f"{who}_seconds"] for who in ("ours", "wiki", "careful"))
-        ratios = f"{case['wiki_ratio']:.0f} | {case['careful_ratio']:.1f}"
+        ratios = f"{case['wiki_ratio']:.1f} | {case['careful_ratio']:.1f}"
         wished = f"{case['wished'][0]} | {case['wished'][1]}"
         rows.append(f"| {case['title']} | {ours:.0f} | {theirs:.0f} | {careful:.0f} | {ratios} | {wished} |")
     added = ", ".join(f"{one['photographs']}: {one['seconds']:.0f} s" for one in part["added"])

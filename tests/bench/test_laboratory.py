@@ -84,4 +84,4 @@ def test_the_table_tells_every_case_and_what_was_wished():
     survey = {"width": 4000, "side": 224, "epochs": 30, "graded": 500}
     text = "\n".join(speed_report._laboratory(part, {"survey": survey}))
     assert "1000 photographs of 12 megapixels" in text
-    assert "| all | 10 | 123 | 25 | 12 | 2.5 | 12 | 1 |" in text and "50: 61 s, 10: 55 s" in text
+    assert "| all | 10 | 123 | 25 | 12.3 | 2.5 | 12 | 1 |" in text and "50: 61 s, 10: 55 s" in text
