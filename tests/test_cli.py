@@ -88,6 +88,12 @@ def test_the_benchmark_names_the_parts_it_has(tmp_path):
     assert "no part 'all'; choose from cases, large, laboratory, throughput, growth, start" in ended.stderr
 
 
+def test_what_next_would_measure_is_not_what_it_would_choose_from(tmp_path):
+    ended = sabi("next 50 photographs --measure graded", tmp_path)
+    check_one_line(ended)
+    assert "with --measure give its DIR and N alone, no PHOTOS" in ended.stderr
+
+
 def test_data_leaves_own_photographs_alone(tmp_path):
     (tmp_path / "data/raw").mkdir(parents=True)
     ended = sabi("data", tmp_path)

@@ -23,8 +23,21 @@ import numpy as np
 import pandas as pd
 
 from sabi.bench import laboratory
-from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, equal_work, files, run
+from sabi.bench.clones import (
+    RAW,
+    REPRO,
+    UNLABELLED,
+    architecture,
+    change,
+    changed,
+    cloned,
+    equal_work,
+    files,
+    members_of,
+    run,
+)
 from sabi.bench.pages import SPEED, renew
+from sabi.bench.scripts import job_of, script
 from sabi.bench.speed_report import plot, table
 from sabi.networks import STANDARD
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
@@ -92,37 +105,14 @@ def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     change(clone, equal_work(work.side, work.epochs))
     ours["nothing"] = run(REPRO, clone)
 
-    manifest = read_table(clone / MANIFEST)
-    parts = {
-        part: [
-            (str(drawn / RAW / path), score) for path, score in zip(rows.path, rows.soft_score, strict=True)
-        ]
-        for part, rows in manifest.groupby("partition")
-    }
-    batch = read_yaml((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"]
-    job = {
-        "networks": [architecture(name) for name in work.networks],
-        "side": work.side,
-        "seed": 0,
-        "epochs": work.epochs,
-        "batch": batch,
-        "train": parts["train"],
-        "validation": parts["validation"],
-        "grade": [file for file, _ in parts["test"]] + files(drawn / UNLABELLED),
-        "models": str(folder / "models"),
-    }
-    wiki = wikis(job, folder / "wiki")
+    job = job_of(clone, drawn / RAW, files(drawn / UNLABELLED), work.networks, (work.side, work.epochs))
+    job |= {"models": str(folder / "models")}
+    photographs = len(read_table(clone / MANIFEST))
+    wiki = script("wiki_method", job, folder / "wiki")
     spent = read_json(folder / "wiki/seconds.json")
 
-    change(clone, {"train.loss.penalty": 2.0})
-    ours["loss"] = run(REPRO, clone)
-
-    members = work.networks[-2:]
-    change(clone, {"ensemble.members": list(members)})
-    ours["members"] = run(REPRO, clone)
-    change(clone, {"ensemble.members": list(work.networks)})
-    run(REPRO, clone)
-    others = [architecture(name) for name in work.networks if name not in members]
+    ours |= changed(clone, work.networks)
+    others = [architecture(name) for name in work.networks if name not in members_of(work.networks)]
 
     add_specimens(clone / RAW, folder / "new", work.added)
     ours["photographs"] = run(REPRO, clone)
@@ -130,7 +120,7 @@ def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     draw_ungraded(clone / UNLABELLED / "new", count=work.graded, seed=SEED + 1)
     ours["grading"] = run(REPRO, clone)
     job |= {"train": [], "grade": files(clone / UNLABELLED / "new")}
-    grading = wikis(job, folder / "graded")
+    grading = script("wiki_method", job, folder / "graded")
 
     theirs = dict.fromkeys(CASES, wiki["seconds"]) | {
         "members": wiki["seconds"] - sum(spent[network] for network in others),
@@ -148,19 +138,11 @@ def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
             for key, (title, wished) in CASES.items()
         },
         "side": work.side,
-        "photographs": len(manifest),
+        "photographs": photographs,
         "ours_peak_mib": ours["nothing"]["peak_mib"],
         "wiki_peak_mib": wiki["peak_mib"],
         "unchanged_seconds": run(REPRO, clone)["seconds"],
     }
-
-
-def wikis(job: dict[str, Any], folder: Path) -> dict[str, float]:
-    """Run the wiki's method on a `job` (see there), its results into `folder`; seconds and memory."""
-    file = folder.with_suffix(".json")
-    write_json(job | {"sorted": str(folder)}, file)
-    script = Path(__file__).with_name("wiki_method.py")
-    return run([sys.executable, "-P", str(script), str(file)], folder.parent)
 
 
 def add_specimens(raw: Path, drawn: Path, count: int) -> None:

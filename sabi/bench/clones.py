@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,19 @@ def equal_work(side: int, epochs: int) -> dict[str, Any]:
         "train.epochs": epochs,
         "train.patience": epochs,
     }
+
+
+def members_of(networks: Sequence[str]) -> Sequence[str]:
+    """The smaller set of members that is measured."""
+    return networks[-2:]
+
+
+def changed(clone: Path, networks: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What a run takes with another "loss", then with other "members"; then all are members again."""
+    change(clone, {"train.loss.penalty": 2.0})
+    seconds = {"loss": run(REPRO, clone)}
+    change(clone, {"ensemble.members": list(members_of(networks))})
+    seconds["members"] = run(REPRO, clone)
+    change(clone, {"ensemble.members": list(networks)})
+    run(REPRO, clone)
+    return seconds

@@ -7,7 +7,6 @@ tells how well the line holds.
 
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,11 +17,23 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from sabi.bench.clones import RAW, REPRO, UNLABELLED, architecture, change, cloned, equal_work, files, run
+from sabi.bench.clones import (
+    RAW,
+    REPRO,
+    UNLABELLED,
+    architecture,
+    change,
+    changed,
+    cloned,
+    equal_work,
+    files,
+    members_of,
+    run,
+)
+from sabi.bench.scripts import job_of, script
 from sabi.networks import STANDARD
 from sabi.photographs.drawings import SEED, draw_graded, draw_ungraded
-from sabi.settings.reading import read_yaml
-from sabi.tables import MANIFEST, read_json, read_table, write_json
+from sabi.tables import MANIFEST, read_json, read_table
 
 # By key: what is done, and how many times faster than either script it ought to be, the wiki's first.
 CASES = {
@@ -69,14 +80,10 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     change(clone, equal_work(survey.side, survey.epochs))
     ours = {"nothing": run(REPRO, clone)}
     peak = ours["nothing"]["peak_mib"]
-    job = job_of(clone, drawn, survey)
-    change(clone, {"train.loss.penalty": 2.0})
-    ours["loss"] = run(REPRO, clone)
-    members = survey.networks[-2:]
-    change(clone, {"ensemble.members": list(members)})
-    ours["members"] = run(REPRO, clone)
-    change(clone, {"ensemble.members": list(survey.networks)})
-    run(REPRO, clone)
+    job = job_of(
+        clone, drawn / "raw", files(drawn / "new")[:10], survey.networks, (survey.side, survey.epochs)
+    )
+    ours |= changed(clone, survey.networks)
     found, added = files(drawn / "more"), []
     # Evenly over the grades, and specimens of their own.
     found = [found[place] for place in np.random.default_rng(0).permutation(len(found))]
@@ -90,15 +97,16 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     ours["grading"] = run(REPRO, clone)
     unchanged = run(REPRO, clone)
 
-    careful = {"nothing": script("careful_method", job, folder / "careful")}
+    its = {"models": str(folder / "careful-models")}
+    careful = script("careful_method", job | its, folder / "careful")
     spent = read_json(folder / "careful/seconds.json")
-    others = [architecture(name) for name in survey.networks if name not in members]
-    whole = careful["nothing"]["seconds"]
+    others = [architecture(name) for name in survey.networks if name not in members_of(survey.networks)]
+    whole = careful["seconds"]
     left_out = sum(spent[network] for network in others)
     new = {"train": [], "validation": [], "grade": files(drawn / "new")}
-    grading = script("careful_method", job | new, folder / "careful-graded")["seconds"]
+    grading = script("careful_method", job | its | new, folder / "careful-graded")["seconds"]
     theirs = dict.fromkeys(CASES, whole) | {"members": whole - left_out, "grading": grading}
-    wiki = wikis(job, new, folder, survey, others)
+    wiki = wikis(job | {"models": str(folder / "wiki-models")}, new, folder, survey, others)
     return {
         "cases": {
             key: {
@@ -116,39 +124,9 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
         "added": added,
         "unchanged_seconds": unchanged["seconds"],
         "ours_peak_mib": peak,
-        "careful_peak_mib": careful["nothing"]["peak_mib"],
+        "careful_peak_mib": careful["peak_mib"],
         "wiki": wiki,
     }
-
-
-def job_of(clone: Path, drawn: Path, survey: Survey) -> dict[str, Any]:
-    """What the scripts are told, with the pipeline's own partitions."""
-    manifest = read_table(clone / MANIFEST)
-    parts = {
-        part: [
-            (str(drawn / "raw" / path), score) for path, score in zip(rows.path, rows.soft_score, strict=True)
-        ]
-        for part, rows in manifest.groupby("partition")
-    }
-    return {
-        "networks": [architecture(name) for name in survey.networks],
-        "side": survey.side,
-        "seed": 0,
-        "epochs": survey.epochs,
-        "batch": read_yaml((clone / "params.yaml").read_text(encoding="utf-8"))["train"]["batch_size"],
-        "train": parts["train"],
-        "validation": parts["validation"],
-        "grade": [file for file, _ in parts["test"]] + files(drawn / "new")[:10],
-    }
-
-
-def script(name: str, job: dict[str, Any], folder: Path) -> dict[str, float]:
-    """Run a script of this folder on a `job`, its results into `folder`; seconds and memory."""
-    file = folder.with_suffix(".json")
-    models = folder.parent / f"{name}-models"
-    write_json(job | {"sorted": str(folder), "models": str(models)}, file)
-    place = Path(__file__).with_name(f"{name}.py")
-    return run([sys.executable, "-P", str(place), str(file)], folder.parent)
 
 
 def wikis(
@@ -160,14 +138,13 @@ def wikis(
     `others` are the networks that a smaller set of members leaves out.
     """
     small, large = survey.few
-    models = folder / "wiki_method-models"
 
     def trained(name: str, photographs: int, epochs: int) -> tuple[float, dict[str, float]]:
         few = {part: job[part][:photographs] for part in ("train", "validation")} | {
             "grade": [],
             "epochs": epochs,
         }
-        shutil.rmtree(models, ignore_errors=True)
+        shutil.rmtree(job["models"], ignore_errors=True)
         seconds = script("wiki_method", job | few, folder / name)["seconds"]
         return seconds, read_json(folder / f"{name}/seconds.json")
 

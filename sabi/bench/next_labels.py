@@ -75,18 +75,18 @@ def measure_all(
 def seen(folder: Path, most: int, params: Params) -> Known:
     """The usable photographs in a folder, and their embeddings by the ensemble's members."""
     manifest, _, _, summary = split(folder, params)
+    pool = int((manifest.partition == "train").sum())
+    if not STEP <= most <= pool:
+        raise InputError(
+            f"{folder}: {most} labels of {pool} photographs to choose from; at least {STEP} are measured, "
+            "and at most as many as there are"
+        )
     title = f"{folder.name}: {len(manifest)} {'drawings' if summary['drawings'] else 'photographs'}"
     size, files = params.augment.size, [folder / path for path in manifest.path]
     pixels = np.stack([one.pixels for one in stretched(files, params, size)])
     embed = {name: Embedder(BackboneSpec.of(name, params.train, size)) for name in params.ensemble.members}
     embeddings = {name: one(pixels, f"{name}: embed") for name, one in embed.items()}
-    known = Known(title, manifest, embeddings, {name: one.channels for name, one in embed.items()})
-    if not STEP <= most <= len(known.pool):
-        raise InputError(
-            f"{folder}: {most} labels of {len(known.pool)} photographs to choose from; at least {STEP} are "
-            "measured, and at most as many as there are"
-        )
-    return known
+    return Known(title, manifest, embeddings, {name: one.channels for name, one in embed.items()})
 
 
 def accuracies(known: Known, most: int, params: Params, seed: int) -> pd.DataFrame:

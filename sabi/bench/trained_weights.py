@@ -20,6 +20,7 @@ from sabi.bench.photographs import stretched
 from sabi.evaluation.differences import differences, verdict
 from sabi.evaluation.metrics import intervals, measure
 from sabi.grading.thresholds import middles, to_grades
+from sabi.models.head import HeadSpec
 from sabi.networks import STANDARD
 from sabi.photographs.features import FEATURES
 from sabi.photographs.manifest import split
@@ -128,7 +129,7 @@ def measure_all(
     rows: list[str] = []
     first = None
     for setting in settings:
-        one, blocks = (cross_validated(setting, photographs, params, block) for block in (1, BLOCK))
+        one, blocks = cross_validated(setting, photographs, params)
         rows.append(row(setting.title, one, blocks, first, params))
         first = one if first is None else first
         print(rows[-1], flush=True)
@@ -170,50 +171,63 @@ def _columns(judged: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return judged.actual.to_numpy(), judged.predicted.to_numpy(), judged.score.to_numpy()
 
 
-def cross_validated(setting: Setting, photographs: Photographs, params: Params, block: int) -> pd.DataFrame:
-    """Predictions (specimen, actual, predicted, score) by heads that have not seen a photograph's fold."""
-    folds, rating = photographs.folds(params.split.seed, block), params.labels.rating
-    each = [scored(name, setting, photographs, params, folds) for name in setting.networks]
-    scores = np.mean(each, axis=0)
-    table = photographs.table
-    return pd.DataFrame(
-        {
-            "specimen": table.specimen,
-            "actual": table.grade,
-            "predicted": to_grades(scores, middles(len(rating.names))),
-            "score": scores,
-        }
-    )
+@dataclass(frozen=True)
+class Seen:
+    """What one network sees in the photographs."""
+
+    rows: np.ndarray  # (n, features) float32, measured features at the end
+    channels: list[int]
+    spec: HeadSpec
+    params: Params  # with the section `train` of the setting
 
 
-def scored(
-    name: str, setting: Setting, photographs: Photographs, params: Params, folds: np.ndarray
-) -> np.ndarray:
-    """Scores (n,) of one network, of each photograph by a head that has not seen its fold."""
+def cross_validated(setting: Setting, photographs: Photographs, params: Params) -> list[pd.DataFrame]:
+    """Predictions (specimen, actual, predicted, score) by heads that have not seen a photograph's fold.
+
+    First with each specimen drawn for itself, then with neighbours kept together.
+    """
+    seen = [seen_by(name, setting, photographs, params) for name in setting.networks]
+    table, borders = photographs.table, middles(len(params.labels.grades))
+    found = []
+    for block in (1, BLOCK):
+        folds = photographs.folds(params.split.seed, block)
+        scores = np.mean([scored(one, table, folds) for one in seen], axis=0)
+        columns = {"specimen": table.specimen, "actual": table.grade}
+        found.append(pd.DataFrame(columns | {"predicted": to_grades(scores, borders), "score": scores}))
+    return found
+
+
+def seen_by(name: str, setting: Setting, photographs: Photographs, params: Params) -> Seen:
+    """What a network sees in a setting."""
     own = with_train(name, setting, params)
     size = setting.size or NATIVE[name]
     embed = Embedder(BackboneSpec.of(name, own.train, size))
     rows = embed(photographs.pixels(size), f"{name}: embed")
     if setting.measured is not None:
         rows = np.hstack([rows, photographs.measured()])
-    grades, specimens = photographs.table.grade.to_numpy(float), photographs.table.specimen.to_numpy()
-    spec, scores = head_spec(name, rows.shape[1], own), np.empty(len(rows))
+    return Seen(rows, embed.channels, head_spec(name, rows.shape[1], own), own)
+
+
+def scored(seen: Seen, table: pd.DataFrame, folds: np.ndarray) -> np.ndarray:
+    """Scores (n,) of one network, of each photograph by a head that has not seen its fold."""
+    rows, grades, specimens = seen.rows, table.grade.to_numpy(float), table.specimen.to_numpy()
+    scores = np.empty(len(rows))
     drawn = np.unique(folds)  # all, but where there are few blocks
     for at, fold in enumerate(drawn):
         out = folds == fold
-        if setting.output == "linear":
+        if seen.params.train.head == "ridge":
             known = ~out
             pure = np.ones(known.sum(), bool)
             examples = Examples(rows[known], grades[known], np.ones(known.sum()), specimens[known], pure)
             held = rows[out], grades[out]  # only measured, nothing is chosen by it
-            head = fit_ridge(examples, held, embed.channels, spec, own.train, lambda *_: None).head
+            fitted = fit_ridge(examples, held, seen.channels, seen.spec, seen.params.train, lambda *_: None)
         else:
             stop = folds == drawn[at - 1]  # by which the epoch is chosen
             known = ~(out | stop)
             learnt = rows[known], grades[known], np.ones(known.sum())
             held = rows[stop], grades[stop]
-            head = fit_dense(learnt, held, embed.channels, spec, own, lambda *_: None).head
-        scores[out] = head.predict(rows[out])
+            fitted = fit_dense(learnt, held, seen.channels, seen.spec, seen.params, lambda *_: None)
+        scores[out] = fitted.head.predict(rows[out])
     return scores
 
 

@@ -170,7 +170,7 @@ class Grader:
         scaled = [(one, self.spec.mm_per_pixel if scale is None else scale) for one, scale in given]
         arrays = iter(
             map_threads(
-                lambda one: read_array(*one, self._wanted),
+                lambda one: read_array(*one, self._wanted, self._measures),
                 [(one, scale) for one, scale in scaled if isinstance(one, np.ndarray)],
             )
         )

@@ -59,10 +59,11 @@ def doubts(
     return doubt, training, graded.assign(**found.set_index(graded.index))
 
 
-def misgraded(graded: pd.DataFrame, actual: np.ndarray) -> pd.DataFrame:
-    """The rows whose grade is not the `actual` (n,), those whose score is farthest from it first."""
-    far = (graded.score - actual).abs()[graded.grade.to_numpy() != actual]
-    return graded.loc[far.sort_values(ascending=False, kind="stable").index]
+def misgraded(judged: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose grade `predicted` is not the `actual`, those whose `score` is farthest from it first."""
+    wrong = judged[judged.predicted != judged.actual]
+    far = (wrong.score - wrong.actual).abs()
+    return wrong.loc[far.sort_values(ascending=False, kind="stable").index]
 
 
 def explain(
@@ -82,7 +83,8 @@ def explain(
     test = graded[graded.partition == "test"]
     pixels = np.load(AUGMENTED / "test.npy", mmap_mode="r")[0]
     row_of = {path: row for row, path in enumerate(test.path)}
-    worst = misgraded(test, manifest.grade.loc[test.path].to_numpy())[:count]
+    judged = test.assign(predicted=test.grade, actual=manifest.grade.loc[test.path].to_numpy())
+    worst = misgraded(judged)[:count]
     out.mkdir(parents=True, exist_ok=True)
     files = [f"{place}.png" for place in range(1, len(worst) + 1)]
     for file, row in zip(tqdm(files, desc="why", unit="photo"), worst.itertuples(), strict=True):

@@ -1,10 +1,9 @@
 """Graded photographs by the piece of steel, or the bridge, that they show."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from sabi.grades import Grades
+from sabi.photographs import measurements
 
 ACT, WATCH, SOUND = "act", "watch", "sound"
 
@@ -19,16 +18,16 @@ def action(position: int, rating: Grades) -> str:
     return ACT if position == 1 else WATCH
 
 
-def roll_up(graded: pd.DataFrame, by: str, rating: Grades, measured: Sequence[str] = ()) -> pd.DataFrame:
+def roll_up(graded: pd.DataFrame, by: str, rating: Grades) -> pd.DataFrame:
     """A row for each value of the column `by` ("specimen", "bridge"), worst first.
 
     `graded` has columns `position` (from 1), `score`, `look` (empty where there is no reason) and
     `by`; photographs of which `by` is empty are left out. Columns: `by`, photographs, worst (a
     grade's name), score (the median), bad (the share, 0 to 1, of photographs that are not sound)
-    the numbers act, watch, sound and look, and `median_...` of each of the columns `measured`
+    the numbers act, watch, sound and look, and `median_...` of each column that a survey measured
     (NaN where nothing was).
     """
-    known = graded[graded[by] != ""]
+    known, measured = graded[graded[by] != ""], measurements.names(graded)
     rows = []
     for value, mine in known.groupby(by, sort=True):
         actions = [action(position, rating) for position in mine.position]

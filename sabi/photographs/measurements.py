@@ -10,11 +10,16 @@ from pathlib import Path
 import pandas as pd
 
 from sabi.names import as_number
-from sabi.photographs.label_table import find_table, measured_columns, read_rows
+from sabi.photographs.label_table import COLUMNS, find_table, measured_columns, read_rows
 from sabi.photographs.labels import matched
 
-# Columns of sabi's own tables.
+# Columns of sabi's own tables, beside those of the table of labels.
 OWN = {"path", "score", "position", "low", "high", "look", "nearest", "distance", "action", "bridge", "date"}
+
+
+def names(graded: pd.DataFrame) -> list[str]:
+    """The columns of one of sabi's tables of photographs that a survey measured, in order."""
+    return [name for name in graded.columns if name not in OWN and name not in COLUMNS]
 
 
 def read(folder: Path, found: Iterable[str]) -> tuple[pd.DataFrame, dict[str, str]]:

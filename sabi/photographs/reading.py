@@ -77,7 +77,7 @@ class Reading:
     """A photograph that was decoded."""
 
     decoded: Decoded
-    features: dict[str, float]  # of `sabi.photographs.features`, in its pixels
+    features: dict[str, float]  # of `sabi.photographs.features`, in its pixels; none if not measured
     pixels: np.ndarray  # as `prepared` gives them; none where `check_coverage` raises
 
 
@@ -100,6 +100,7 @@ def read_all(
             some = given[start : start + AT_ONCE]
             kept: list[bytes | None] = [None] * len(some)
             if store is not None:
+                # Files that are then decoded are read again: to hold so many would be half a gigabyte.
                 keys = map_threads(lambda one: _key(_content(one[0]), one[1], wanted), some)
                 kept = store.get(recipe, keys)
             lacking = [one for one, content in zip(some, kept, strict=True) if content is None]
@@ -131,11 +132,17 @@ def _read(
         )
     except Unusable as reason:
         return key, reason
-    return key, _reading(image, size, content, mm_per_pixel, wanted)
+    features = measure(image, _times(image, size))
+    return key, Reading(_decoded(image, size, content), features, _seen(image, size, mm_per_pixel, wanted))
 
 
-def read_array(pixels: np.ndarray, mm_per_pixel: float | None, wanted: Wanted) -> Reading | Unusable:
-    """A reading of upright sRGB pixels (height, width, 3) uint8, which are their own file."""
+def read_array(
+    pixels: np.ndarray, mm_per_pixel: float | None, wanted: Wanted, measured: bool
+) -> Reading | Unusable:
+    """A reading of upright sRGB pixels (height, width, 3) uint8, which are their own file.
+
+    It is not kept, so features are `measured` only for who needs them.
+    """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         return Unusable(f"an array {pixels.shape} of {pixels.dtype}; it must be (height, width, 3) uint8")
     image = Image.fromarray(pixels)
@@ -143,31 +150,34 @@ def read_array(pixels: np.ndarray, mm_per_pixel: float | None, wanted: Wanted) -
         check_size(image, wanted.min_side, wanted.max_megapixels)
     except Unusable as reason:
         return reason
-    return _reading(image, image.size, image.tobytes(), mm_per_pixel, wanted)
-
-
-def _reading(
-    image: Image.Image, size: tuple[int, int], content: bytes, mm_per_pixel: float | None, wanted: Wanted
-) -> Reading:
-    """Of an image that may be smaller than the photograph's `size`, decoded from `content`."""
-    width, height = size
-    decoded = Decoded(
-        hashlib.sha256(content).hexdigest(),
-        _pixel_sha256(image, size),
-        DRAWING_MARK in content[:1024],
-        width,
-        height,
-        image.size == size,
+    features = measure(image) if measured else {}
+    return Reading(
+        _decoded(image, image.size, image.tobytes()), features, _seen(image, image.size, mm_per_pixel, wanted)
     )
-    times = math.sqrt(width * height / (image.width * image.height))
+
+
+def _decoded(image: Image.Image, size: tuple[int, int], content: bytes) -> Decoded:
+    """Of an image that may be smaller than the photograph's `size`, decoded from `content`."""
+    drawing = DRAWING_MARK in content[:1024]
+    digest = hashlib.sha256(content).hexdigest()
+    return Decoded(digest, _pixel_sha256(image, size), drawing, *size, image.size == size)
+
+
+def _seen(
+    image: Image.Image, size: tuple[int, int], mm_per_pixel: float | None, wanted: Wanted
+) -> np.ndarray:
+    """What networks see of an image that may be smaller than the photograph's `size`."""
     try:
-        check_coverage(width, height, mm_per_pixel, wanted.size, wanted.target)
+        check_coverage(*size, mm_per_pixel, wanted.size, wanted.target)
     except Unusable:
-        seen = np.zeros((0, 0, 3), np.uint8)
-    else:
-        scale = None if mm_per_pixel is None else mm_per_pixel * times
-        seen = prepared(image, wanted.size, scale, wanted.target)
-    return Reading(decoded, measure(image, times), seen)
+        return np.zeros((0, 0, 3), np.uint8)
+    scale = None if mm_per_pixel is None else mm_per_pixel * _times(image, size)
+    return prepared(image, wanted.size, scale, wanted.target)
+
+
+def _times(image: Image.Image, size: tuple[int, int]) -> float:
+    """How many times smaller, a side, an image is than the photograph's `size`."""
+    return math.sqrt(size[0] * size[1] / (image.width * image.height))
 
 
 def whole_pixel_sha256(file: Path) -> str:

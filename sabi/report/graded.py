@@ -1,6 +1,5 @@
 """What was graded in data/unlabelled, as the report shows it, and what tells it from every other run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 from sabi.grades import Grades
 from sabi.grading.model import identity
 from sabi.grading.specimens import ACT, SOUND, WATCH, action, roll_up
+from sabi.photographs import measurements
 from sabi.photographs.dates import date_of
 from sabi.photographs.partition import specimen_of
 from sabi.report.pictures import as_trained, small, thumbnails
@@ -29,7 +29,7 @@ def graded_photographs(params: Params) -> pd.DataFrame:
     """The table that `binning` wrote with specimen, bridge, date, position, action and file, worst first.
 
     Specimen, bridge and date are empty where they are not known; scores are on the scale of the names.
-    At the end are the columns of `measured_names`.
+    At the end is what the survey measured.
     """
     table, rating = read_table(TABLE), params.labels.rating
     bridge = params.report.bridge
@@ -47,24 +47,19 @@ def graded_photographs(params: Params) -> pd.DataFrame:
     return known.sort_values(["position", "score", "path"], kind="stable", ignore_index=True)
 
 
-def measured_names() -> list[str]:
-    """What the survey has measured beside grades."""
-    return [*read_measurements(MEASURED).columns[1:]]
-
-
-def summed_up(graded: pd.DataFrame, rating: Grades, measured: Sequence[str]) -> dict[str, Any]:
+def summed_up(graded: pd.DataFrame, rating: Grades) -> dict[str, Any]:
     """What is to be said of all of them: `counts` by action, `newest` (a day or empty), `groups`.
 
     `to_look_at` is a number. `groups` has rows by "bridge" and by "specimen", each where any is known,
-    with medians of the columns `measured`.
+    with medians of the `measurements`, names of columns.
     """
     return {
         "counts": [(name, int((graded.action == name).sum())) for name in (ACT, WATCH, SOUND)],
         "newest": max(graded.date, default=""),
-        "measurements": measured,
+        "measurements": measurements.names(graded),
         "to_look_at": int((graded["look"] != "").sum()),
         "groups": {
-            by: roll_up(graded, by, rating, measured).to_dict("records")
+            by: roll_up(graded, by, rating).to_dict("records")
             for by in ("bridge", "specimen")
             if graded[by].any()
         },

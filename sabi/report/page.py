@@ -19,7 +19,7 @@ from sabi.report import alternatives, figures
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.console import shown
 from sabi.report.grade_labels import grade_labels
-from sabi.report.graded import graded_photographs, measured_names, most_unlike, origin, pictures_of, summed_up
+from sabi.report.graded import graded_photographs, most_unlike, origin, pictures_of, summed_up
 from sabi.report.pictures import as_trained, base64_of
 from sabi.report.templates import template
 from sabi.settings.params import Params
@@ -69,7 +69,7 @@ def render(params: Params, metrics: dict, intervals: dict, summary: dict, notes:
         summary=summary,
         notes=[translated(note, language) for note in notes],
         graded=len(unlabelled),
-        **summed_up(unlabelled, rating, measured_names()),
+        **summed_up(unlabelled, rating),
         photos=[row | {"picture": base64_of(picture)} for row, picture in pictures_of(unlabelled)],
         unlike=[
             row | {name: base64_of(row[name]) for name in ("picture", "known")}
@@ -281,13 +281,9 @@ def worst_graded(judged: pd.DataFrame, manifest: pd.DataFrame, count: int, ratin
     Their scores are on the scale of the names; of some it is shown what pulls these down.
     """
     picture = as_trained(manifest)
-    farthest = misgraded(judged.rename(columns={"predicted": "grade"}), judged.actual.to_numpy())[:count]
+    farthest = misgraded(judged)[:count]
     why = dict(read_table(WHY / "photographs.csv").to_numpy())
-    photos = (
-        farthest.rename(columns={"grade": "predicted"})
-        .assign(score=rating.shown(farthest.score.to_numpy()))
-        .to_dict("records")
-    )
+    photos = farthest.assign(score=rating.shown(farthest.score.to_numpy())).to_dict("records")
     return [
         photo
         | {

@@ -12,6 +12,7 @@ from sabi.evaluation.metrics import HEADLINE
 from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.model import ModelSpec, identity
+from sabi.photographs import measurements
 from sabi.report import pictures
 from sabi.report.colours import grade_colours
 from sabi.serving import batch, overview, tables, workbook
@@ -55,7 +56,7 @@ def grade_into(
     done, finished = batch.grade_all(grader, identity(model), selected, out)
     graded = tables.graded_table(done, grader.spec)
     rejected = tables.rejected_table(done)
-    tables.write_csv(tables.for_people(graded), out / TABLE, tables.measured_names(graded))
+    tables.write_csv(tables.for_people(graded), out / TABLE, measurements.names(graded))
     tables.write_csv(rejected, out / "rejected.csv")
     scales = {one.file: one.mm_per_pixel for one in selected}
     shown = pictures.thumbnails(graded.file[: pictures.MOST])

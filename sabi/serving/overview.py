@@ -10,7 +10,6 @@ from sabi.report.colours import grade_colours, ink_on
 from sabi.report.graded import summed_up
 from sabi.report.pictures import base64_of
 from sabi.report.templates import template
-from sabi.serving.tables import measured_names
 from sabi.words.texts import Language, texts, translated
 
 TEMPLATE = Path(__file__).with_name("overview.html.j2")
@@ -33,7 +32,7 @@ def render(
     return template(TEMPLATE).render(
         t=texts(language),
         language=language,
-        **summed_up(graded, rating, measured_names(graded)),
+        **summed_up(graded, rating),
         photos=[
             row | {"picture": picture, "closer": closer}
             for row, picture, closer in zip(rows, encoded, about["closer"], strict=False)

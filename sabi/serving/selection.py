@@ -1,6 +1,5 @@
 """Which photographs a command line means: files, folders, patterns."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,14 +47,9 @@ def _files(text: str) -> list[Selected]:
             {*there, *nowhere} - {*label_table.FILES}
         )  # what only the table names is told as missing
         known, _ = measurements.read(place, there)
-        numbers = {row["path"]: row for row in known.to_dict("records")}
+        numbers = known.set_index("path").to_dict("index")
         return [
-            Selected(
-                (place / path).as_posix(),
-                place / path,
-                scales.get(path),
-                {name: numbers.get(path, {}).get(name, math.nan) for name in known.columns[1:]},
-            )
+            Selected((place / path).as_posix(), place / path, scales.get(path), numbers.get(path, {}))
             for path in found
         ]
     if place.exists() or place.is_symlink():

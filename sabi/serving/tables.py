@@ -8,6 +8,7 @@ import pandas as pd
 
 from sabi.grading.model import ModelSpec
 from sabi.grading.specimens import action
+from sabi.photographs import measurements
 from sabi.photographs.dates import date_of
 from sabi.photographs.files import printable
 from sabi.photographs.partition import specimen_of
@@ -55,11 +56,6 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
     return worst_first(table.assign(**numbers))
 
 
-def measured_names(graded: pd.DataFrame) -> list[str]:
-    """The columns of `graded_table` that the survey has measured."""
-    return [name for name in graded.columns if name not in COLUMNS]
-
-
 def worst_first(table: pd.DataFrame) -> pd.DataFrame:
     """`table` as people read it: by grade, then by score, then by path."""
     return table.sort_values(["position", "score", "path"], kind="stable", ignore_index=True)
@@ -74,7 +70,7 @@ def rejected_table(done: Sequence[Graded]) -> pd.DataFrame:
 def for_people(graded: pd.DataFrame) -> pd.DataFrame:
     """What people need of the table that `graded_table` gives, in words."""
     said = texts("en")
-    shown = graded[FOR_PEOPLE + measured_names(graded)]
+    shown = graded[FOR_PEOPLE + measurements.names(graded)]
     return shown.assign(look=[reasons(look, said) for look in graded["look"]])
 
 

@@ -10,9 +10,9 @@ import xlsxwriter
 
 from sabi.grades import Grades
 from sabi.grading.specimens import roll_up
+from sabi.photographs import measurements
 from sabi.report.colours import grade_colours, ink_on
 from sabi.report.pictures import SIDE
-from sabi.serving.tables import measured_names
 from sabi.words.texts import reasons
 
 ROW_POINTS = SIDE * 0.75 * 0.6  # pictures are shown at 60 %: a screen holds more rows
@@ -37,7 +37,7 @@ def write_workbook(
         _photographs(book, graded, pictures, rating, said)
         for by in ("bridge", "specimen"):
             if graded[by].any():
-                _groups(book, roll_up(graded, by, rating, measured_names(graded)), by, rating, said)
+                _groups(book, roll_up(graded, by, rating), by, rating, said)
         sheet = book.add_worksheet(said["model"])
         sheet.set_column(0, 0, 36)
         sheet.set_column(1, 1, 80)
@@ -61,7 +61,7 @@ def _photographs(
         (said["set"], 14),
         (said["to_look_at"], 40),
     ]
-    measured = measured_names(graded)
+    measured = measurements.names(graded)
     titles = [*(said[name] for name in known), *measured]
     _heading(book, sheet, [*columns, *((title, 16) for title in titles)])
     formats = _grade_formats(book, rating)

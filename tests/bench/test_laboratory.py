@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from sabi.bench import laboratory, speed_report
-from sabi.bench.laboratory import CASES, QUICK, photograph, script, wikis
+from sabi.bench.laboratory import CASES, QUICK, photograph, wikis
+from sabi.bench.scripts import script
 from sabi.tables import read_json
 
 SMALL = replace(QUICK, specimens=1, width=80, side=32, graded=6, networks=("mobilenet",))
@@ -41,6 +42,7 @@ def test_the_wiki_s_seconds_are_a_line_and_the_check_tells_where_they_are_not(tm
 
     monkeypatch.setattr(laboratory, "script", run)
     job = {"train": [("a", 1.0)] * 80, "validation": [("b", 1.0)] * 20, "grade": ["c"] * 10, "epochs": 30}
+    job["models"] = str(tmp_path / "models")
     new = {"train": [], "validation": [], "grade": ["d"] * 50}
     found = wikis(job, new, tmp_path, replace(SMALL, epochs=30), ["EfficientNetV2S"])
     assert found["check_seconds"] - found["foreseen_seconds"] == pytest.approx(bend)
@@ -56,7 +58,12 @@ def test_the_careful_script_learns_grades_and_sorts(tmp_path):
     files = sorted(map(str, (tmp_path / "raw").iterdir()))
     examples = [(file, float(Path(file).name[0])) for file in files]
     job = {"networks": ["MobileNetV3Large"], "side": 32, "seed": 0, "epochs": 2, "batch": 4}
-    job |= {"train": examples[::2], "validation": examples[1::2], "grade": files[:3]}
+    job |= {
+        "train": examples[::2],
+        "validation": examples[1::2],
+        "grade": files[:3],
+        "models": str(tmp_path / "models"),
+    }
     assert script("careful_method", job, tmp_path / "first")["seconds"] > 0
     assert len(list((tmp_path / "first").glob("score?/*.jpg"))) == 3
     assert list(read_json(tmp_path / "first/seconds.json")) == ["MobileNetV3Large"]

@@ -72,3 +72,5 @@ def test_too_few_to_choose_from_are_told(folder, params, tmp_path, monkeypatch):
         seen(folder, 500, params)
     with pytest.raises(InputError, match=r"20 labels of \d+ photographs to choose from; at least 50 are"):
         seen(folder, 20, params)
+    with pytest.raises(InputError, match="none: 50 labels of 0 photographs to choose from"):
+        seen(tmp_path / "none", 50, params)

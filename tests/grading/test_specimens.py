@@ -54,7 +54,7 @@ def test_medians_of_what_was_measured_stand_beside():
         ],
         columns=["specimen", "position", "score", "look", "um"],
     )
-    medians = roll_up(graded, "specimen", JSSC, ["um"]).median_um.tolist()
+    medians = roll_up(graded, "specimen", JSSC).median_um.tolist()
     assert medians[0] == 200 and pd.isna(medians[1])
 
 

@@ -245,10 +245,12 @@ def test_pixels_that_were_decoded_smaller_are_known_in_another_format_when_decod
 
 
 def test_an_array_is_a_photograph_of_its_own():
-    one = read_array(NOISE, None, WANTED)
+    one = read_array(NOISE, None, WANTED, measured=True)
     assert one.pixels.tobytes() == read(encoded(NOISE), None, WANTED).pixels.tobytes()
-    assert "must be (height, width, 3) uint8" in str(read_array(NOISE[..., 0], None, WANTED))
-    assert "split.min_side" in str(read_array(NOISE[:5], None, WANTED))
+    assert one.features == read(encoded(NOISE), None, WANTED).features
+    assert read_array(NOISE, None, WANTED, measured=False).features == {}
+    assert "must be (height, width, 3) uint8" in str(read_array(NOISE[..., 0], None, WANTED, measured=True))
+    assert "split.min_side" in str(read_array(NOISE[:5], None, WANTED, measured=True))
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 255))
