@@ -160,6 +160,8 @@ def test_an_inspector_grades_blind_with_the_keyboard_alone(visit, photographs):
     page.keyboard.press("5")
     dialog.get_by_text("score").wait_for()
     page.keyboard.press("Escape")
+    # The browser tells that a dialog has closed after the key; only then the page gives the focus back.
+    page.wait_for_function("document.activeElement.closest('.card')")
     focused = page.evaluate("document.activeElement.closest('.card').dataset.path")
     assert focused == second
     with page.expect_download() as saved:
