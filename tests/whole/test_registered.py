@@ -1,7 +1,8 @@
-"""A registered model, whole: registered, fetched, served over HTTP; the same grades everywhere."""
+"""A registered model, whole: registered, fetched, served over HTTP; on the page, too, the same grades."""
 
 import base64
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -11,14 +12,47 @@ import urllib.request
 from contextlib import contextmanager
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
 from sabi.runtime.repository import environment_for_another_repository
 from sabi.tables import read_table
 from tests.conftest import ROOT, shell
+from tests.serving.conftest import Browser, said
 
 pytestmark = pytest.mark.slow
+
+
+def environment_of(folder) -> dict[str, str]:
+    """What a server of `folder` is started with: it keeps nothing elsewhere."""
+    return environment_for_another_repository() | {
+        "PATH": str(ROOT / ".venv/bin") + ":/usr/bin:/bin",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_DATA_HOME": str(folder / "cache"),
+    }
+
+
+@contextmanager
+def office(folder):
+    """The port at which `sabi serve` answers for the folder's model, by the folder's code."""
+    command = [sys.executable, "-m", "sabi.cli", "serve", "--port", "0"]
+    server = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment_of(folder),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        line = server.stdout.readline()
+        found = re.match(r"open http://127\.0\.0\.1:(\d+)/ ", line)
+        assert found, line
+        yield int(found.group(1))
+    finally:
+        subprocess.run(["kill", "--", f"-{server.pid}"], check=False)
+        server.wait(30)
 
 
 @contextmanager
@@ -28,11 +62,7 @@ def served(folder, model: str):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
-    environment = environment_for_another_repository() | {
-        "PATH": str(ROOT / ".venv/bin") + ":/usr/bin:/bin",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-        "XDG_CACHE_HOME": str(folder / "cache"),
-    }
+    environment = environment_of(folder) | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     server = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         cwd=folder,
@@ -54,18 +84,33 @@ def served(folder, model: str):
         server.wait(30)
 
 
-def test_the_pipeline_the_command_and_mlflow_give_the_same_bits(copy):
+def test_the_pipeline_the_command_the_page_and_mlflow_give_the_same_bits(copy):
     assert "registered: models:/sabi/1" in shell("python -m sabi.cli register --alias champion", copy)
     graded = read_table(copy / "data/grades/unlabelled.csv")
     photographs = [copy / "data/unlabelled" / path for path in graded.path]
 
-    # The command writes two decimals.
+    # The command writes two decimals for people, in the workbook as many digits as Excel keeps.
     arguments = "data/unlabelled --out graded --model models:/sabi@champion"
     shell(f"python -m sabi.cli grade {arguments}", copy)
     told = pd.read_csv(copy / "graded/grades.csv", encoding="utf-8-sig", dtype=str).set_index("path")
     for row in graded.itertuples():
         line = told.loc[f"data/unlabelled/{row.path}"]
         assert (line.grade, line.score) == (row.grade, f"{row.score:.2f}")
+    sheet = openpyxl.load_workbook(copy / "graded/grades.xlsx").worksheets[0]
+    written = {line[1]: line[3] for line in sheet.iter_rows(min_row=2, values_only=True)}
+    assert {path: f"{score:.15g}" for path, score in written.items()} == {
+        f"data/unlabelled/{row.path}": f"{row.score:.15g}" for row in graded.itertuples()
+    }
+
+    with office(copy) as port:
+        browser = Browser(port)
+        for file in photographs:
+            assert browser.send(file.read_bytes(), file.name).status == 202
+        cards = {said(card, "path"): card for card in browser.cards(len(photographs))}
+    for row in graded.itertuples():
+        card = cards[row.path]
+        assert float(said(card, "score")) == row.score
+        assert f'">{row.grade}</span>' in card
 
     with served(copy, "models:/sabi@champion") as address:
         cells = [[base64.b64encode(file.read_bytes()).decode(), None] for file in photographs]
