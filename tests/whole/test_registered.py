@@ -2,14 +2,15 @@
 
 import base64
 import json
-import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -17,6 +18,7 @@ import pandas as pd
 import pytest
 
 from sabi.runtime.repository import environment_for_another_repository
+from sabi.runtime.store import STORE
 from sabi.tables import read_table
 from tests.conftest import ROOT, shell
 from tests.serving.conftest import Browser, said
@@ -24,49 +26,21 @@ from tests.serving.conftest import Browser, said
 pytestmark = pytest.mark.slow
 
 
-def environment_of(folder) -> dict[str, str]:
-    """What a server of `folder` is started with: it keeps nothing elsewhere."""
-    return environment_for_another_repository() | {
-        "PATH": str(ROOT / ".venv/bin") + ":/usr/bin:/bin",
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "XDG_DATA_HOME": str(folder / "cache"),
-    }
-
-
 @contextmanager
-def office(folder):
-    """The port at which `sabi serve` answers for the folder's model, by the folder's code."""
-    command = [sys.executable, "-m", "sabi.cli", "serve", "--port", "0"]
-    server = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment_of(folder),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        line = server.stdout.readline()
-        found = re.match(r"open http://127\.0\.0\.1:(\d+)/ ", line)
-        assert found, line
-        yield int(found.group(1))
-    finally:
-        subprocess.run(["kill", "--", f"-{server.pid}"], check=False)
-        server.wait(30)
+def started(folder: Path, *command: str, alive: str, **environment: str) -> Iterator[int]:
+    """The port of a server by the folder's code that answers for the path `alive`.
 
-
-@contextmanager
-def served(folder, model: str):
-    """The address that answers for a model of the registry; its server is stopped in the end."""
+    It and all it has started are stopped in the end.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
-    environment = environment_of(folder) | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     server = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)],
         cwd=folder,
-        env=environment,
+        env=environment_for_another_repository()
+        | {"PATH": str(ROOT / ".venv/bin") + ":/usr/bin:/bin"}
+        | environment,
         start_new_session=True,
     )
     try:
@@ -74,14 +48,42 @@ def served(folder, model: str):
         while True:
             assert server.poll() is None and time.monotonic() < until
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{alive}", timeout=5)
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:  # refused, or listening but not yet answering
                 time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}/invocations"
+        yield port
     finally:
         subprocess.run(["kill", "--", f"-{server.pid}"], check=False)
         server.wait(30)
+
+
+@contextmanager
+def office(folder: Path) -> Iterator[int]:
+    """The port at which `sabi serve` answers for a copy of the folder's model.
+
+    Outside of the repository, so that no embedding is there yet: the page has its own.
+    """
+    away = folder.parent / "office"
+    shutil.copytree(folder / "data/model", away / "model")
+    places = {"XDG_CACHE_HOME": str(away / "cache"), "XDG_DATA_HOME": str(away / "home")}
+    with started(
+        folder, "sabi.cli", "serve", "--model", str(away / "model"), alive="/healthz", **places
+    ) as port:
+        yield port
+    assert (away / "cache/sabi" / STORE).exists()
+
+
+@contextmanager
+def served(folder: Path, model: str) -> Iterator[str]:
+    """The address that answers for a model of the registry."""
+    command = ["mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
+    places = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    with started(folder, *command, alive="/ping", **places) as port:
+        yield f"http://127.0.0.1:{port}/invocations"
 
 
 def test_the_pipeline_the_command_the_page_and_mlflow_give_the_same_bits(copy):
@@ -110,7 +112,7 @@ def test_the_pipeline_the_command_the_page_and_mlflow_give_the_same_bits(copy):
     for row in graded.itertuples():
         card = cards[row.path]
         assert float(said(card, "score")) == row.score
-        assert f'">{row.grade}</span>' in card
+        assert f'<span class="mark grade-{row.grade}">{row.grade}</span>' in card
 
     with served(copy, "models:/sabi@champion") as address:
         cells = [[base64.b64encode(file.read_bytes()).decode(), None] for file in photographs]
