@@ -161,7 +161,7 @@ def test_an_inspector_grades_blind_with_the_keyboard_alone(visit, photographs):
     dialog.get_by_text("score").wait_for()
     page.keyboard.press("Escape")
     # The browser tells that a dialog has closed after the key; only then the page gives the focus back.
-    page.wait_for_function("document.activeElement.closest('.card')")
+    until(page, ".card:focus-within", 1)
     focused = page.evaluate("document.activeElement.closest('.card').dataset.path")
     assert focused == second
     with page.expect_download() as saved:
