@@ -71,15 +71,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def shell(command: str, folder: Path, fails: bool = False, **environment: str) -> str:
-    """Run a command line in `folder`, return what it printed; fail unless it ends as expected."""
+def command_environment(**more: str) -> dict[str, str]:
+    """For commands in a repository of its own: ours are on the path, `more` is set beside."""
     # Git and DVC started by a hook or a stage would point at the outer repository.
     path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return environment_for_another_repository() | {"PATH": path} | more
+
+
+def shell(command: str, folder: Path, fails: bool = False, **environment: str) -> str:
+    """Run a command line in `folder`, return what it printed; fail unless it ends as expected."""
     result = subprocess.run(
         command,
         shell=True,
         cwd=folder,
-        env=environment_for_another_repository() | {"PATH": path} | environment,
+        env=command_environment(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -17,10 +17,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from sabi.runtime.repository import environment_for_another_repository
 from sabi.runtime.store import STORE
 from sabi.tables import read_table
-from tests.conftest import ROOT, shell
+from tests.conftest import command_environment, shell
 from tests.serving.conftest import Browser, said
 
 pytestmark = pytest.mark.slow
@@ -38,9 +37,7 @@ def started(folder: Path, *command: str, alive: str, **environment: str) -> Iter
     server = subprocess.Popen(
         [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)],
         cwd=folder,
-        env=environment_for_another_repository()
-        | {"PATH": str(ROOT / ".venv/bin") + ":/usr/bin:/bin"}
-        | environment,
+        env=command_environment(**environment),
         start_new_session=True,
     )
     try:

@@ -1,7 +1,6 @@
 """What a change of settings does, in the real git and DVC repository of `test_pipeline`."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,9 +9,8 @@ import time
 import psutil
 import pytest
 
-from sabi.runtime.repository import environment_for_another_repository
 from sabi.tables import read_table
-from tests.conftest import ROOT, change_params, run_stages, shell
+from tests.conftest import change_params, command_environment, run_stages, shell
 from tests.whole.test_pipeline import MEMBERS, lock, metrics, mlflow_runs, stages_run
 
 pytestmark = pytest.mark.slow
@@ -41,10 +39,7 @@ def test_a_fine_tuning_that_was_killed_goes_on(copy):
     """To the same bits, as `test_loop` shows."""
     change_params(copy, {"train": {"mode": "fine_tune", "fine_tune": {"epochs": 5, "learning_rate": 0.001}}})
     command = "dvc repro --single-item --no-run-cache train_mobilenet"
-    environment = environment_for_another_repository() | {
-        "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-    }
-    process = subprocess.Popen(command.split(), cwd=copy, env=environment)
+    process = subprocess.Popen(command.split(), cwd=copy, env=command_environment())
 
     def epochs_done() -> int:
         states = list((copy / "checkpoints").glob("*/state"))

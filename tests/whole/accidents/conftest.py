@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sabi.runtime.repository import environment_for_another_repository
-from tests.conftest import ROOT, shell
+from tests.conftest import command_environment, shell
 
 LONG = 900  # seconds
 
@@ -25,11 +24,10 @@ def fresh(copy) -> Path:
 
 def start(folder: Path, log: Path, command: str = "dvc repro") -> subprocess.Popen:
     """A process group of its own, as a terminal makes one."""
-    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
         command.split(),
         cwd=folder,
-        env=environment_for_another_repository() | {"PATH": path},
+        env=command_environment(),
         stdin=subprocess.DEVNULL,
         stdout=log.open("wb"),
         stderr=subprocess.STDOUT,
