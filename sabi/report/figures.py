@@ -23,7 +23,6 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.dpi": 110,
-    "savefig.bbox": "tight",
 }
 SHARES = matplotlib.colormaps["YlOrBr"]
 BORDER = "#1d5c70"  # of sound steel
