@@ -38,7 +38,7 @@ FIRST = (
 TINY = {
     "augment": {"size": 32},
     "train": {"embed_batch": 8, "ridge": {"folds": 3}},
-    "evaluate": {"bootstrap": {"resamples": 200}, "projection": {"photographs": 40}},
+    "evaluate": {"bootstrap": {"resamples": 200}, "projection": {"methods": ["pca"], "photographs": 40}},
 }
 
 # In it the standard networks' names stand for small relatives, built in a fraction of the time:

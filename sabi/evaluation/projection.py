@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from sabi.runtime.determinism import notices_held_back
 from sabi.runtime.errors import InputError
-from sabi.settings.evaluate import Projection
+from sabi.settings.evaluate import Method, Projection
 
 COMPONENTS = 50
 FEWEST = 10  # different photographs that t-SNE and UMAP can say anything of
@@ -17,17 +18,16 @@ SAME = 1e-6  # standard deviation below which features, or photographs, are all 
 
 
 def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
-    """Columns row, pca_x, pca_y, tsne_x, tsne_y, umap_x, umap_y of the members' joint embedding.
+    """Columns row, and pca_x, pca_y and so on of each of `params.methods`, of the members' joint embedding.
 
     `embeddings` are (n, features) each; features are standardised, each
     member weighs the same, and t-SNE and UMAP start from the first 50
     principal components. Of more than `params.photographs` rows an even
     choice is shown; `row` tells which. Of fewer than ten different rows, or of
-    rows that are all but equal, all three are the PCA. Raises `InputError` for
+    rows that are all but equal, every map is the PCA. Raises `InputError` for
     what is not a number.
     """
     from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
 
     count = len(embeddings[0])
     chosen = np.unique(np.linspace(0, count - 1, min(count, params.photographs)).astype(int))
@@ -43,11 +43,11 @@ def project(embeddings: list[np.ndarray], params: Projection) -> pd.DataFrame:
     point = [points.setdefault(row.tobytes(), len(points)) for row in joint]
     different = components[[point.index(number) for number in range(len(points))]]
     pca = components[:, :2]
-    planes = {"pca": pca, "tsne": pca, "umap": pca}
+    planes: dict[Method, np.ndarray] = dict.fromkeys(params.methods, pca)
     if len(different) >= FEWEST and different.std() > SAME:
-        perplexity = min(30, (len(different) - 1) / 3)
-        tsne = TSNE(perplexity=perplexity, init="pca", random_state=params.seed).fit_transform(different)
-        planes |= {"tsne": tsne[point], "umap": _umap(different, params.seed)[point]}
+        planes |= {
+            name: NEIGHBOURS[name](different, params.seed)[point] for name in planes if name in NEIGHBOURS
+        }
     columns = {f"{name}_{axis}": plane[:, i] for name, plane in planes.items() for i, axis in enumerate("xy")}
     return pd.DataFrame({"row": chosen, **columns})
 
@@ -57,6 +57,13 @@ def _standardised(member: np.ndarray) -> np.ndarray:
     deviation = rows.std(axis=0)
     rows = (rows - rows.mean(axis=0)) / np.where(deviation > SAME, deviation, 1)
     return rows / np.sqrt(rows.shape[1])
+
+
+def _tsne(components: np.ndarray, seed: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30, (len(components) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
 
 
 def _umap(components: np.ndarray, seed: int) -> np.ndarray:
@@ -69,6 +76,9 @@ def _umap(components: np.ndarray, seed: int) -> np.ndarray:
         _keep_compiled()
         # A seed makes UMAP run on one thread, in one order.
         return UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(components)
+
+
+NEIGHBOURS: dict[Method, Callable[[np.ndarray, int], np.ndarray]] = {"tsne": _tsne, "umap": _umap}
 
 
 def _keep_compiled() -> None:

@@ -168,11 +168,11 @@ def pictures_of_data(
     return {
         "copies": base64_of(jpeg(COPIES)),
         "maps": {
-            title: (
+            MAPS[name]: (
                 base64_of(figures.embedding_map(projections, name, rating, said)),
-                said["map_alt"].format(name=title, count=len(projections), noun=noun),
+                said["map_alt"].format(name=MAPS[name], count=len(projections), noun=noun),
             )
-            for name, title in MAPS.items()
+            for name in params.evaluate.projection.methods
         },
         "measured": measured(manifest, rating, said, params.report.language),
         "surveyed": surveyed(manifest, rating, said),

@@ -1,10 +1,13 @@
 """Section `evaluate`: how sure the grades and the metrics are, and the maps of the embeddings."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import pydantic
 from pydantic import Field
 
 from sabi.settings.section import Fraction, Section, Seed
+
+Method = Literal["pca", "tsne", "umap"]
 
 
 class Bootstrap(Section):
@@ -13,8 +16,16 @@ class Bootstrap(Section):
 
 
 class Projection(Section):
+    methods: Annotated[list[Method], Field(min_length=1)]
     seed: Seed
     photographs: Annotated[int, Field(ge=10, le=10_000)]
+
+    @pydantic.field_validator("methods")
+    @classmethod
+    def _once(cls, methods: list[Method]) -> list[Method]:
+        if len(set(methods)) < len(methods):
+            raise ValueError("names a method twice")
+        return methods
 
 
 class Evaluate(Section):

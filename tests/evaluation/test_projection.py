@@ -16,6 +16,10 @@ from tests.conftest import ROOT
 COLUMNS = ["row", "pca_x", "pca_y", "tsne_x", "tsne_y", "umap_x", "umap_y"]
 
 
+def settings(seed: int, photographs: int, *methods: str) -> Projection:
+    return Projection(methods=list(methods or ("pca", "tsne", "umap")), seed=seed, photographs=photographs)
+
+
 def members(photographs: int) -> list[np.ndarray]:
     """Embeddings of two members, with a feature that is always the same."""
     random = np.random.default_rng(photographs)
@@ -29,7 +33,7 @@ def members(photographs: int) -> list[np.ndarray]:
     ("photographs", "most", "shown"), [(10, 10, 10), (30, 2000, 30), (90, 40, 40), (41, 40, 40)]
 )
 def test_maps_show_at_most_the_photographs_asked_for_and_evenly(photographs, most, shown):
-    maps = project(members(photographs), Projection(seed=1, photographs=most))
+    maps = project(members(photographs), settings(seed=1, photographs=most))
     assert list(maps.columns) == COLUMNS
     assert len(maps) == shown
     assert np.isfinite(maps.to_numpy()).all()
@@ -42,15 +46,40 @@ def test_maps_show_at_most_the_photographs_asked_for_and_evenly(photographs, mos
 @pytest.mark.slow
 def test_an_embedding_of_few_features_has_maps_too():
     few = [np.random.default_rng(3).normal(size=(60, 7)).astype(np.float32)]
-    maps = project(few, Projection(seed=1, photographs=100))
+    maps = project(few, settings(seed=1, photographs=100))
     assert maps.shape == (60, 7) and np.isfinite(maps.to_numpy()).all()
 
 
 @pytest.mark.slow
 def test_maps_are_the_same_bytes_again_and_others_for_another_seed():
-    first, again, other = (project(members(50), Projection(seed=s, photographs=100)) for s in (1, 1, 2))
+    first, again, other = (project(members(50), settings(seed=s, photographs=100)) for s in (1, 1, 2))
     assert first.to_csv() == again.to_csv()
     assert not np.allclose(first.umap_x, other.umap_x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("methods", [["pca"], ["umap"], ["tsne", "pca"]])
+def test_only_the_maps_asked_for_are_made_and_they_are_the_same_bytes(methods):
+    everything = project(members(50), settings(1, 100))
+    chosen = ["row", *(f"{name}_{axis}" for name in methods for axis in "xy")]
+    assert project(members(50), settings(1, 100, *methods)).to_csv() == everything[chosen].to_csv()
+
+
+def test_a_map_without_umap_loads_no_tensorflow():
+    code = """
+import sys
+from tests.evaluation.test_projection import members, project, settings
+project(members(20), settings(1, 100, "pca", "tsne"))
+print("tensorflow" in sys.modules, "umap" in sys.modules)
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout.split() == ["False", "False"]
 
 
 def normal(*shape: int) -> np.ndarray:
@@ -72,9 +101,9 @@ POINTLESS = {
     "one feature": normal(5, 1),
 }
 IN_A_PROCESS = """
-from tests.evaluation.test_projection import POINTLESS, UNEVEN, Projection, project
+from tests.evaluation.test_projection import POINTLESS, UNEVEN, project, settings
 for embeddings in [*POINTLESS.values(), *UNEVEN.values()]:
-    maps = project([embeddings], Projection(seed=1, photographs=40))
+    maps = project([embeddings], settings(seed=1, photographs=40))
     print(len(maps) == len(embeddings) and maps.notna().all(axis=None) and abs(maps).max(axis=None) < 1e9)
 """
 # Of these there is something to be seen.
@@ -103,7 +132,7 @@ def test_whatever_the_embeddings_are_there_is_a_map_and_no_dead_process():
 @pytest.mark.slow
 def test_equal_photographs_are_one_point_and_change_no_others():
     some = normal(20, 8)
-    maps = project([np.concatenate([some, some[:5]])], Projection(seed=1, photographs=40))
+    maps = project([np.concatenate([some, some[:5]])], settings(seed=1, photographs=40))
     planes = maps.drop(columns="row").round(6)
     assert planes[20:].reset_index(drop=True).equals(planes[:5])
     assert len(planes[["tsne_x", "umap_x"]].drop_duplicates()) == 20
@@ -114,13 +143,13 @@ def test_what_is_no_number_is_said_in_one_line():
         embeddings = normal(30, 8)
         embeddings[3, 4] = wrong
         with np.errstate(invalid="ignore"), pytest.raises(InputError, match="not numbers cannot be mapped"):
-            project([embeddings], Projection(seed=1, photographs=40))
+            project([embeddings], settings(seed=1, photographs=40))
 
 
 @pytest.mark.slow
 def test_alike_photographs_lie_together_in_every_map():
     group = np.repeat([0, 1], 30)
-    maps = project([m + 8 * group[:, None] for m in members(60)], Projection(seed=1, photographs=100))
+    maps = project([m + 8 * group[:, None] for m in members(60)], settings(seed=1, photographs=100))
     for name in ("pca", "tsne", "umap"):
         plane = maps[[f"{name}_x", f"{name}_y"]]
         centres = plane.groupby(group).transform("mean")
@@ -131,8 +160,8 @@ def test_alike_photographs_lie_together_in_every_map():
 @pytest.mark.slow
 def test_another_process_makes_the_same_bytes():
     code = """
-from tests.evaluation.test_projection import Projection, members, project
-print(project(members(10), Projection(seed=1, photographs=10)).to_csv())
+from tests.evaluation.test_projection import members, project, settings
+print(project(members(10), settings(seed=1, photographs=10)).to_csv())
 """
     printed = subprocess.run(
         [sys.executable, "-c", code],
@@ -141,5 +170,5 @@ print(project(members(10), Projection(seed=1, photographs=10)).to_csv())
         text=True,
         check=True,
     )
-    maps = project(members(10), Projection(seed=1, photographs=10))
+    maps = project(members(10), settings(seed=1, photographs=10))
     assert printed.stdout == f"{maps.to_csv()}\n"

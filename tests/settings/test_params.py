@@ -280,6 +280,7 @@ BOUNDS = {  # name: allowed at the bound, not allowed beyond
     ),
     "binning.correction.within": ([0.001, 1], [0, -0.1, 1.1]),
     "evaluate.bootstrap.resamples": ([100, 10_000], [99, 10_001, 99999999999]),
+    "evaluate.projection.methods": ([["umap"], ["tsne", "pca"]], [[], ["lda"], ["pca", "pca"]]),
     "evaluate.projection.photographs": ([10, 10_000], [9, 10_001]),
     "report.worst": ([0, 1000], [-1, 1001]),
     "report.why": ([0, 1000], [-1, 1001]),
