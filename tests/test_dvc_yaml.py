@@ -158,6 +158,7 @@ def test_an_experiments_settings_lose_no_comment(tmp_path):
     apply_overrides(file, ["labels.grades=[bad,good]", "labels.sound=good", "candidates=[vgg16,cnn1]"])
     apply_overrides(file, ["train.ridge.penalties=[1,2]", "binning.thresholds=[1.5]"])
     apply_overrides(file, ["train.fine_tune.layers=x", "scale.target=0.5"])
+    apply_overrides(file, ["evaluate.projection.methods=[pca]", "split.seed=4"])
     apply_overrides(file, ["train.learning_rate=0.002"])
     after = file.read_text(encoding="utf-8")
     assert "- densenet\n" in after and "learning_rate: 0.002" in after
