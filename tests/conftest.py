@@ -96,7 +96,7 @@ def shell(command: str, folder: Path, fails: bool = False, **environment: str) -
 def run_stages(folder: Path, *chosen: str) -> str:
     """Run stages one after another in one process, by the code of `folder`; what they printed.
 
-    As `dvc repro` would, but TensorFlow, UMAP and MLflow are loaded once, not once a stage.
+    As `dvc repro` would, but TensorFlow and MLflow are loaded once, not once a stage.
     """
     code = """
 import runpy, sys

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from sabi.settings.section import Section
+from sabi.settings.section import Section, check_distinct
 
 Method = Literal["mean", "median", "weighted"]
 
@@ -16,7 +16,5 @@ class Ensemble(Section):
 
     @pydantic.field_validator("members")
     @classmethod
-    def _once(cls, members: list[str]) -> list[str]:
-        if len(set(members)) < len(members):
-            raise ValueError("names a member twice")
-        return members
+    def _distinct(cls, members: list[str]) -> list[str]:
+        return check_distinct(members, "member")

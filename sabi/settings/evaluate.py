@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from sabi.settings.section import Fraction, Section, Seed
+from sabi.settings.section import Fraction, Section, Seed, check_distinct
 
 Method = Literal["pca", "tsne", "umap"]
 
@@ -16,16 +16,14 @@ class Bootstrap(Section):
 
 
 class Projection(Section):
-    methods: Annotated[list[Method], Field(min_length=1)]
     seed: Seed
     photographs: Annotated[int, Field(ge=10, le=10_000)]
+    methods: Annotated[list[Method], Field(min_length=1)]
 
     @pydantic.field_validator("methods")
     @classmethod
-    def _once(cls, methods: list[Method]) -> list[Method]:
-        if len(set(methods)) < len(methods):
-            raise ValueError("names a method twice")
-        return methods
+    def _distinct(cls, methods: list[Method]) -> list[Method]:
+        return check_distinct(methods, "method")
 
 
 class Evaluate(Section):

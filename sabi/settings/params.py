@@ -20,7 +20,7 @@ from sabi.settings.gate import Gate
 from sabi.settings.labels import Labels
 from sabi.settings.report import Report
 from sabi.settings.scale import Scale
-from sabi.settings.section import Section
+from sabi.settings.section import Section, check_distinct
 from sabi.settings.split import Split
 from sabi.settings.train import Train
 
@@ -57,9 +57,7 @@ class Params(Section):
                 raise ValueError(f"{name!r} is one of the standard three; leave it out")
             if name not in NETWORKS:
                 raise ValueError(f"unknown network {name!r}; allowed: {', '.join(others)}")
-        if len(set(candidates)) < len(candidates):
-            raise ValueError("names a network twice")
-        return candidates
+        return check_distinct(candidates, "network")
 
     @pydantic.model_validator(mode="after")
     def _sections_agree(self) -> "Params":

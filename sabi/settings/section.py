@@ -1,12 +1,14 @@
 """What all sections of `params.yaml` are made of."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 from pydantic import Field
 
 from sabi.names import normal
+
+Name = TypeVar("Name", bound=str)
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -29,6 +31,13 @@ def as_spelled_name(grade: Any) -> Any:
     """The name of a grade in the spelling in which `labels.grades` are compared."""
     name = as_name(grade)
     return normal(name) if isinstance(name, str) else name
+
+
+def check_distinct(names: list[Name], what: str) -> list[Name]:
+    """`names` if no two are the same; else raises `ValueError`."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"names a {what} twice")
+    return names
 
 
 def check_pattern(pattern: str, what: str) -> str:

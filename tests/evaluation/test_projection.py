@@ -1,6 +1,5 @@
 """The maps of the embeddings."""
 
-import os
 import subprocess
 import sys
 
@@ -18,6 +17,13 @@ COLUMNS = ["row", "pca_x", "pca_y", "tsne_x", "tsne_y", "umap_x", "umap_y"]
 
 def settings(seed: int, photographs: int, *methods: str) -> Projection:
     return Projection(methods=list(methods or ("pca", "tsne", "umap")), seed=seed, photographs=photographs)
+
+
+def in_a_process(code: str) -> subprocess.CompletedProcess[str]:
+    """What a process of its own printed, which must not fail."""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return ended
 
 
 def members(photographs: int) -> list[np.ndarray]:
@@ -72,14 +78,7 @@ from tests.evaluation.test_projection import members, project, settings
 project(members(20), settings(1, 100, "pca", "tsne"))
 print("tensorflow" in sys.modules, "umap" in sys.modules)
 """
-    printed = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert printed.stdout.split() == ["False", "False"]
+    assert in_a_process(code).stdout.split() == ["False", "False"]
 
 
 def normal(*shape: int) -> np.ndarray:
@@ -100,7 +99,7 @@ POINTLESS = {
     "five rows": normal(5, 8),
     "one feature": normal(5, 1),
 }
-IN_A_PROCESS = """
+EVERY_ONE = """
 from tests.evaluation.test_projection import POINTLESS, UNEVEN, project, settings
 for embeddings in [*POINTLESS.values(), *UNEVEN.values()]:
     maps = project([embeddings], settings(seed=1, photographs=40))
@@ -118,14 +117,8 @@ UNEVEN = {
 
 @pytest.mark.slow
 def test_whatever_the_embeddings_are_there_is_a_map_and_no_dead_process():
-    ended = subprocess.run(
-        [sys.executable, "-c", IN_A_PROCESS],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    count = len(POINTLESS) + len(UNEVEN)
-    assert (ended.returncode, ended.stdout.split()) == (0, ["True"] * count), ended.stderr
+    ended = in_a_process(EVERY_ONE)
+    assert ended.stdout.split() == ["True"] * (len(POINTLESS) + len(UNEVEN)), ended.stderr
     assert "RuntimeWarning" not in ended.stderr
 
 
@@ -163,12 +156,5 @@ def test_another_process_makes_the_same_bytes():
 from tests.evaluation.test_projection import members, project, settings
 print(project(members(10), settings(seed=1, photographs=10)).to_csv())
 """
-    printed = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     maps = project(members(10), settings(seed=1, photographs=10))
-    assert printed.stdout == f"{maps.to_csv()}\n"
+    assert in_a_process(code).stdout == f"{maps.to_csv()}\n"
