@@ -74,6 +74,10 @@ OUT ?= graded
 grade: $(READY) ## Grade photographs: make grade PHOTOS=folder OUT=new-folder; writes tables and a page
 	$(SABI) grade $(PHOTOS) --out "$(OUT)"
 
+.PHONY: ray
+ray: $(READY) ## Install Ray beside the rest, to grade on many machines (sabi grade --engine ray)
+	uv pip install --quiet --require-hashes -r requirements-ray.lock
+
 .PHONY: next
 next: $(READY) ## Choose the photographs to grade next: make next N=20; writes a list and a page into next/
 	$(SABI) next $(N)
@@ -107,13 +111,21 @@ mlflow: $(READY) ## Show all recorded runs at http://127.0.0.1:5000 until Ctrl-C
 LOCK := uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock" -o requirements.lock
 
+# Ray and what its tests need beside the rest, which stays as it is.
+RAY_LOCK := $(PYTHON) -c "import tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project'][\
+	'optional-dependencies']; print(*extras['ray'], *extras['ray-test'], sep='\n')" \
+	| uv pip compile - -c requirements.lock --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
+	--custom-compile-command "make lock" -o requirements-ray.lock
+
 .PHONY: lock
-lock: ## Pin in requirements.lock what pyproject.toml newly names; the other pins stay
+lock: ## Pin in both locks what pyproject.toml newly names; the other pins stay
 	$(LOCK)
+	$(RAY_LOCK)
 
 .PHONY: upgrade
 upgrade: ## Pin the newest versions that fit pyproject.toml
 	$(LOCK) --upgrade
+	$(RAY_LOCK) --upgrade
 	@echo "Other versions may give other bits: now 'make setup' and '.venv/bin/dvc repro --force'."
 
 .PHONY: setup

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from sabi.runtime.interruption import INTERRUPTED, quick_end
 
@@ -22,6 +22,9 @@ with quick_end("interrupted"):
 
     from sabi.runtime.errors import InputError, NoSpace, lacks_space
     from sabi.words.texts import Language
+
+# How a table of any number of photographs is made: by this process alone, or by those of a Ray cluster.
+Engine = Literal["process", "ray"]
 
 app = typer.Typer(
     help="Grades rust on weathering steel from photographs.",
@@ -106,11 +109,26 @@ def grade(  # noqa: PLR0913  a command has as many as it has options
     window: Annotated[
         int | None, typer.Option(min=1, help="side of a tile in pixels; needed where scales are unknown")
     ] = None,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="write one table of any number of photographs, by this process or by Ray's"),
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="of a Ray cluster; none: one of this machine")] = None,
+    shard: Annotated[int, typer.Option(min=1, help="photographs that an engine grades together")] = 256,
 ) -> None:
     """Grade any photographs into a new folder.
 
+    With an engine PHOTOS may also be addresses (s3://bucket/folder) and @LIST, a file of lines.
     Exit status: 0 all are graded, 1 some files are not, 2 none is.
     """
+    if address is not None and engine != "ray":
+        print_errors(["--address is that of a Ray cluster; it goes with --engine ray"])
+        raise typer.Exit(2)
+    if engine is not None:
+        if sort or why or tiles or window:
+            print_errors(["--sort, --why, --tiles and --window need pages, which --engine does not write"])
+            raise typer.Exit(2)
+        raise typer.Exit(_grade_into_table(out, photographs, model, engine, shard, address))
     from sabi.serving.closer import Look
     from sabi.serving.console import print_survey
     from sabi.serving.grading import grade_into
@@ -125,6 +143,30 @@ def grade(  # noqa: PLR0913  a command has as many as it has options
     if not survey.finished:
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(2 if survey.graded.empty else int(len(survey.rejected) > 0))
+
+
+def _grade_into_table(
+    out: Path, photographs: list[str], model: str, engine: Engine, shard: int, address: str | None
+) -> int:
+    """Grade into one table, say what was done; the exit status."""
+    from sabi.cluster.survey import TABLE, grade_into_table
+    from sabi.grading.model import identity
+    from sabi.tracking.surveys import record_survey
+
+    try:
+        folder = folder_of(model)
+        counted = grade_into_table(out, photographs, folder, shard, engine == "ray", address)
+        if counted.shards:
+            record_survey(identity(folder), counted.measured())
+    except InputError as error:
+        print_errors([str(error)])
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on with the rest", file=sys.stderr)
+        return INTERRUPTED
+    print(", ".join(f"{count} of grade {name}" for name, count in counted.grades.items()) or "none graded")
+    print(f"{counted.rejected} could not be graded; the table: {out / TABLE}")
+    return 0 if not counted.rejected else 1 if counted.grades else 2
 
 
 @app.command("next")

@@ -1,0 +1,87 @@
+"""Where the photographs of a large survey lie: folders, lists in files, addresses that fsspec knows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+
+from sabi.photographs.files import Unusable
+from sabi.runtime.errors import InputError
+from sabi.serving.selection import select
+
+LIST = "@"  # before the name of a file that lists one photograph, folder or address a line
+
+
+@dataclass(frozen=True, order=True)
+class Source:
+    """A photograph, wherever it lies."""
+
+    path: str  # that its row bears; of an address, the whole of it
+    place: str  # the file's absolute path, or the address
+    mm_per_pixel: float | None  # None: not known
+    version: str  # what tells this content from another under the same name: size and time, or ETag
+
+
+def find_sources(given: Sequence[str]) -> list[Source]:
+    """The photographs of `given`, sorted by path, each once.
+
+    A text with `://` is an address, of one file or of all below it, one that begins with `@` a
+    list in a file, everything else as in `select`. Raises `InputError` for what stands for no file.
+    """
+    found: dict[str, Source] = {}
+    for text in _listed(given):
+        for source in _remote(text) if "://" in text else _local(text):
+            found.setdefault(source.place, source)
+    return sorted(found.values(), key=lambda source: (source.path, source.place))
+
+
+def read(source: Source) -> Path | bytes | Unusable:
+    """What `Grader.grade` takes: a file's path, the bytes at an address, or why there are none."""
+    if "://" not in source.place:
+        return Path(source.place)
+    try:
+        with fsspec.open(source.place, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        return Unusable(f"cannot be read: {error.strerror or error}")
+
+
+def _listed(given: Sequence[str]) -> Iterator[str]:
+    for text in given:
+        if not text.startswith(LIST):
+            yield text
+            continue
+        try:
+            lines = Path(text.removeprefix(LIST)).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{text}: cannot be read as a list of photographs ({error}); a line each, UTF-8"
+            ) from None
+        yield from (line.strip() for line in lines if line.strip())
+
+
+def _local(text: str) -> Iterator[Source]:
+    for one in select([text]):
+        try:
+            seen = one.file.stat()
+            version = f"{seen.st_size} {seen.st_mtime_ns}"
+        except OSError:
+            version = "missing"
+        yield Source(one.path, str(one.file.absolute()), one.mm_per_pixel, version)
+
+
+def _remote(text: str) -> Iterator[Source]:
+    try:
+        system, path = fsspec.core.url_to_fs(text)
+        # A store's own listing: what it knew before may be out of date.
+        system.invalidate_cache()
+        found = system.find(path, detail=True)
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(f"{text}: cannot be listed ({error})") from None
+    if not found:
+        raise InputError(f"{text}: no file there")
+    for name, facts in found.items():
+        known = [facts.get(field) for field in ("size", "ETag", "LastModified", "mtime")]
+        address = system.unstrip_protocol(name)
+        yield Source(address, address, None, " ".join(str(fact) for fact in known if fact is not None))
