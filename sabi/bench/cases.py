@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sabi.bench import laboratory
+from sabi.bench import crowd, laboratory
 from sabi.bench.clones import (
     RAW,
     REPRO,
@@ -33,6 +33,7 @@ from sabi.bench.clones import (
     cloned,
     equal_work,
     files,
+    line,
     members_of,
     run,
 )
@@ -76,11 +77,13 @@ class Work:
     rounds: int  # that a median is of
     networks: tuple[str, ...] = STANDARD
     survey: laboratory.Survey = laboratory.FULL
+    crowd: tuple[int, ...] = (1000, 4000, 20_000)  # photographs that are only graded
+    crowd_width: int = 6000  # pixels, of 4 : 3
 
 
 FULL = Work(36, 3, 128, 224, 30, 27, 500, (250, 500, 1000, 2000, 4000), 5)
 # To try the benchmark itself; its figures say nothing.
-QUICK = Work(15, 1, 32, 64, 2, 4, 10, (80, 160), 1, survey=laboratory.QUICK)
+QUICK = Work(15, 1, 32, 64, 2, 4, 10, (80, 160), 1, survey=laboratory.QUICK, crowd=(20, 40), crowd_width=800)
 
 
 def time_cases(root: Path, folder: Path, work: Work) -> dict[str, Any]:
@@ -175,21 +178,12 @@ def growth(root: Path, folder: Path, work: Work) -> dict[str, Any]:
     }
 
 
-def line(counts: pd.Series, values: pd.Series) -> dict[str, float]:
-    """The least-squares line through `values` (n,) over `counts` (n,): slope, start, R^2."""
-    slope, start = np.polyfit(counts, values, 1)
-    fitted = start + slope * counts
-    spread = ((values - values.mean()) ** 2).sum()
-    missed = ((values - fitted) ** 2).sum()
-    return {"slope": float(slope), "start": float(start), "r2": float(1 - missed / spread) if spread else 1.0}
-
-
-def throughput(root: Path, folder: Path, work: Work) -> dict[str, Any]:
+def throughput(root: Path, folder: Path, side: int, rounds: int) -> dict[str, Any]:
     """What `sabi/bench/throughput.py` measures, in a process of its own."""
     clone = cloned(root, folder / "clone")
     file = folder / "throughput.json"
-    run([sys.executable, "-m", "sabi.cli", "throughput", str(work.side), str(work.rounds), str(file)], clone)
-    return read_json(file)
+    run([sys.executable, "-m", "sabi.cli", "throughput", str(side), str(rounds), str(file)], clone)
+    return {"side": side} | read_json(file)
 
 
 def start(root: Path, folder: Path, work: Work) -> dict[str, Any]:
@@ -228,13 +222,17 @@ PARTS: dict[str, Callable[[Path, Path, Work], dict[str, Any]]] = {
     "cases": time_cases,
     "large": lambda root, folder, work: time_cases(root, folder, replace(work, side=work.large)),
     "laboratory": lambda root, folder, work: laboratory.measure(root, folder, work.survey),
-    "throughput": throughput,
+    "throughput": lambda root, folder, work: throughput(root, folder, work.side, work.rounds),
+    "throughput-large": lambda root, folder, work: throughput(root, folder, work.large, work.rounds),
     "growth": growth,
+    "crowd": lambda root, folder, work: crowd.measure(
+        root, folder, replace(work.survey, width=work.crowd_width), work.crowd
+    ),
     "start": start,
 }
 
-# Without those that take as long as all others.
-USUAL = [part for part in PARTS if part not in ("large", "laboratory")]
+# Without those that take as long as all others, or add little to them.
+USUAL = [part for part in PARTS if part not in ("large", "laboratory", "crowd", "throughput-large")]
 
 
 def continued(before: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Clones of the commit that is measured, and commands that run in them."""
+"""Clones of the commit that is measured, commands that run in them, and the line through what they took."""
 
 import os
 import subprocess
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from ruamel.yaml import YAML
 
 from sabi.networks import NETWORKS, Application
@@ -97,3 +99,12 @@ def changed(clone: Path, networks: Sequence[str]) -> dict[str, dict[str, float]]
     change(clone, {"ensemble.members": list(networks)})
     run(REPRO, clone)
     return seconds
+
+
+def line(counts: pd.Series, values: pd.Series) -> dict[str, float]:
+    """The least-squares line through `values` (n,) over `counts` (n,): slope, start, R^2."""
+    slope, start = np.polyfit(counts, values, 1)
+    fitted = start + slope * counts
+    spread = ((values - values.mean()) ** 2).sum()
+    missed = ((values - fitted) ** 2).sum()
+    return {"slope": float(slope), "start": float(start), "r2": float(1 - missed / spread) if spread else 1.0}

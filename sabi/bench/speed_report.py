@@ -24,7 +24,9 @@ def table(record: dict[str, Any]) -> str:
         "large": _cases,
         "laboratory": _laboratory,
         "throughput": _throughput,
+        "throughput-large": _throughput,
         "growth": _growth,
+        "crowd": _crowd,
         "start": _start,
     }
     for part, text in texts.items():
@@ -91,14 +93,22 @@ def _throughput(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
         shown = [f"{rates[engine]:.0f}" if engine in rates else "" for engine in engines]
         gflop = f"{network['gflop']:.2f}"
         rows.append(f"| {' | '.join([name, gflop, *shown, f'{share:.0%}'])} |")
+    rates_of = [network["photographs_per_second"] for network in networks.values()]
+    spent = [
+        f"{engine} {sum(1000 / rates[engine] for rates in rates_of):.1f} ms"
+        for engine in engines
+        if all(engine in rates for rates in rates_of)
+    ]
     product = median(network["product_gflop_per_second"] for network in networks.values())
     arithmetic, traffic = head["arithmetic_seconds"], head["traffic_seconds"]
     return [
-        f"Embeddings a second, {work['side']} pixels a side, full batches:",
+        f"Embeddings a second, {part['side']} pixels a side, full batches:",
         "",
         f"| network | GFLOP | {' | '.join(engines)} | share of a matrix product's rate |",
         "|---|---|---" + "|---" * len(engines) + "|",
         *rows,
+        "",
+        f"A photograph through all of them: {', '.join(spent)}.",
         "",
         f"A large float32 matrix product runs at {product:.0f} GFLOP/s here. A training step of the dense "
         f"head takes {1000 * head['step_seconds']:.1f} ms; at that rate its arithmetic takes "
@@ -120,6 +130,22 @@ def _growth(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
         f"{seconds['start']:.0f} s and {1000 * seconds['slope']:.1f} ms a photograph "
         f"(R² {seconds['r2']:.3f}); its largest process has {peak['start']:.0f} MiB and "
         f"{1024 * peak['slope']:.0f} KiB a photograph (R² {peak['r2']:.3f})."
+    ]
+
+
+def _crowd(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
+    seconds, peak = part["seconds"], part["peak_mib"]
+    rows = [f"| {p['photographs']} | {p['seconds']:.0f} | {p['peak_mib']} |" for p in part["points"]]
+    return [
+        f"`sabi grade --engine process`, photographs of {part['megapixels']:.0f} megapixels, the networks "
+        f"{', '.join(part['networks'])} at {part['side']} pixels:",
+        "",
+        "| photographs | seconds | MiB of the process |",
+        "|---|---|---|",
+        *rows,
+        "",
+        f"That is {seconds['start']:.0f} s and {1000 * seconds['slope']:.0f} ms a photograph, and "
+        f"{peak['start']:.0f} MiB and {1024 * peak['slope']:.1f} KiB a photograph.",
     ]
 
 
