@@ -114,21 +114,23 @@ def grade(  # noqa: PLR0913  a command has as many as it has options
         typer.Option(help="write one table of any number of photographs, by this process or by Ray's"),
     ] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster; none: one of this machine")] = None,
-    shard: Annotated[int, typer.Option(min=1, help="photographs that an engine grades together")] = 256,
+    shard: Annotated[
+        int | None, typer.Option(min=1, help="photographs that an engine grades together; 256")
+    ] = None,
 ) -> None:
     """Grade any photographs into a new folder.
 
     With an engine PHOTOS may also be addresses (s3://bucket/folder) and @LIST, a file of lines.
     Exit status: 0 all are graded, 1 some files are not, 2 none is.
     """
-    if address is not None and engine != "ray":
-        print_errors(["--address is that of a Ray cluster; it goes with --engine ray"])
+    if (address is not None and engine != "ray") or (shard is not None and engine is None):
+        print_errors(["--address goes with --engine ray, --shard with any --engine"])
         raise typer.Exit(2)
     if engine is not None:
-        if sort or why or tiles or window:
-            print_errors(["--sort, --why, --tiles and --window need pages, which --engine does not write"])
+        if sort or why or tiles or window or language != "en":
+            print_errors(["--sort, --why, --tiles, --window and --language are for pages: not with --engine"])
             raise typer.Exit(2)
-        raise typer.Exit(_grade_into_table(out, photographs, model, engine, shard, address))
+        raise typer.Exit(_grade_into_table(out, photographs, model, engine, shard or 256, address))
     from sabi.serving.closer import Look
     from sabi.serving.console import print_survey
     from sabi.serving.grading import grade_into
@@ -156,8 +158,6 @@ def _grade_into_table(
     try:
         folder = folder_of(model)
         counted = grade_into_table(out, photographs, folder, shard, engine == "ray", address)
-        if counted.shards:
-            record_survey(identity(folder), counted.measured())
     except InputError as error:
         print_errors([str(error)])
         return 2
@@ -166,6 +166,11 @@ def _grade_into_table(
         return INTERRUPTED
     print(", ".join(f"{count} of grade {name}" for name, count in counted.grades.items()) or "none graded")
     print(f"{counted.rejected} could not be graded; the table: {out / TABLE}")
+    if counted.shards:
+        try:
+            record_survey(identity(folder), counted.measured())
+        except InputError as error:  # the table is whole all the same
+            print(f"note: not recorded: {error}", file=sys.stderr)
     return 0 if not counted.rejected else 1 if counted.grades else 2
 
 

@@ -7,6 +7,7 @@ tells how well the line holds.
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ CASES = {
     "loss": ("another loss, three networks", 60, 5),
     "members": ("another set of members", 200, 15),
     "photographs": ("5 % more photographs", 40, 4),
-    "grading": ("grading new photographs", 4, 1),
+    "grading": ("grading new photographs in the pipeline", 4, 1),
+    "grade": ("grading new photographs by `sabi grade`", 4, 1),
 }
 QUALITY = 90  # of the JPEG files
 GRAIN = 6.0  # standard deviation of their noise, grey values: without it a file is smaller than a camera's
@@ -73,6 +75,7 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     more = sum(survey.added)
     photograph(drawn / "more", survey, -(-more // 5), 1, seed=SEED + 1)
     photograph(drawn / "new", survey, None, survey.graded)
+    photograph(drawn / "others", survey, None, survey.graded, seed=SEED + 3)  # that nothing has read before
 
     clone = cloned(root, folder / "clone")
     linked(drawn / "raw", clone / RAW)
@@ -95,6 +98,16 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     ours["photographs"] = added[0]
     linked(drawn / "new", clone / UNLABELLED / "new")
     ours["grading"] = run(REPRO, clone)
+    grade = [
+        sys.executable,
+        "-m",
+        "sabi.cli",
+        "grade",
+        str(drawn / "others"),
+        "--out",
+        str(folder / "graded"),
+    ]
+    ours["grade"] = run(grade, clone)
     unchanged = run(REPRO, clone)
 
     its = {"models": str(folder / "careful-models")}
@@ -105,7 +118,7 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     left_out = sum(spent[network] for network in others)
     new = {"train": [], "validation": [], "grade": files(drawn / "new")}
     grading = script("careful_method", job | its | new, folder / "careful-graded")["seconds"]
-    theirs = dict.fromkeys(CASES, whole) | {"members": whole - left_out, "grading": grading}
+    theirs = dict.fromkeys(CASES, whole) | {"members": whole - left_out, "grading": grading, "grade": grading}
     wiki = wikis(job | {"models": str(folder / "wiki-models")}, new, folder, survey, others)
     return {
         "cases": {
@@ -171,7 +184,8 @@ def wikis(
     share = sum(each[network] for network in others) / sum(each.values())
     grading = load + len(new["grade"]) * a_grade
     return {
-        "seconds": dict.fromkeys(CASES, whole) | {"members": whole * (1 - share), "grading": grading},
+        "seconds": dict.fromkeys(CASES, whole)
+        | {"members": whole * (1 - share), "grading": grading, "grade": grading},
         "photographs": list(survey.few),
         "epochs": [1, 3],
         "foreseen_seconds": round(foreseen, 1),

@@ -82,17 +82,20 @@ def done(shard: Shard, folder: Path) -> bool:
 def merge(shards: Iterable[Shard], folder: Path, out: Path) -> None:
     """Write the rows of all shards, in order, as one table; a shard is in memory at a time."""
     partial = out.with_name(f"{out.name}.partial")
-    with pq.ParquetWriter(partial, SCHEMA) as writer:
-        for shard in shards:
-            writer.write_table(pq.read_table(shard.file(folder), schema=SCHEMA))
+    with partial.open("wb") as stream:
+        with pq.ParquetWriter(stream, SCHEMA) as writer:
+            for shard in shards:
+                writer.write_table(pq.read_table(shard.file(folder), schema=SCHEMA))
+        stream.flush()
+        os.fsync(stream.fileno())  # before the shards are removed
     partial.replace(out)
 
 
 def _record(source: Source, row: Row, spec: ModelSpec) -> dict[str, str | float | None]:
     return {
         "path": printable(source.path),
-        "specimen": specimen_of(source.path, spec.specimen) or "",
-        "bridge": (spec.bridge and specimen_of(source.path, spec.bridge)) or "",
+        "specimen": printable(specimen_of(source.path, spec.specimen) or ""),
+        "bridge": printable((spec.bridge and specimen_of(source.path, spec.bridge)) or ""),
         "grade": row.name,
         "score": row.score,
         "low": row.low,

@@ -1,5 +1,6 @@
 """Where the photographs of a large survey lie: folders, lists in files, addresses that fsspec knows."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,19 @@ from sabi.runtime.errors import InputError
 from sabi.serving.selection import select
 
 LIST = "@"  # before the name of a file that lists one photograph, folder or address a line
+PAUSES = (1, 4)  # seconds before an address is tried again
+# What stores call the size of a file, a hash of its content, and its time.
+VERSION = ("size", "ETag", "etag", "LastModified", "last_modified", "updated", "mtime")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A photograph, wherever it lies."""
 
     path: str  # that its row bears; of an address, the whole of it
     place: str  # the file's absolute path, or the address
     mm_per_pixel: float | None  # None: not known
-    version: str  # what tells this content from another under the same name: size and time, or ETag
+    version: str  # what tells this content from another under the same name
 
 
 def find_sources(given: Sequence[str]) -> list[Source]:
@@ -40,11 +44,17 @@ def read(source: Source) -> Path | bytes | Unusable:
     """What `Grader.grade` takes: a file's path, the bytes at an address, or why there are none."""
     if "://" not in source.place:
         return Path(source.place)
-    try:
-        with fsspec.open(source.place, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        return Unusable(f"cannot be read: {error.strerror or error}")
+    said = ""
+    for pause in (0, *PAUSES):
+        time.sleep(pause)
+        try:
+            with fsspec.open(source.place, "rb") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return Unusable("cannot be read: it is gone")
+        except Exception as error:  # each store has its own
+            said = " ".join(str(error).split())
+    return Unusable(f"cannot be read, tried {1 + len(PAUSES)} times: {said}")
 
 
 def _listed(given: Sequence[str]) -> Iterator[str]:
@@ -77,11 +87,11 @@ def _remote(text: str) -> Iterator[Source]:
         # A store's own listing: what it knew before may be out of date.
         system.invalidate_cache()
         found = system.find(path, detail=True)
-    except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"{text}: cannot be listed ({error})") from None
+    except Exception as error:  # each store has its own
+        raise InputError(f"{text}: cannot be listed ({' '.join(str(error).split())})") from None
     if not found:
         raise InputError(f"{text}: no file there")
     for name, facts in found.items():
-        known = [facts.get(field) for field in ("size", "ETag", "LastModified", "mtime")]
+        known = [str(facts[field]) for field in VERSION if facts.get(field) is not None]
         address = system.unstrip_protocol(name)
-        yield Source(address, address, None, " ".join(str(fact) for fact in known if fact is not None))
+        yield Source(address, address, None, " ".join(known))

@@ -1,8 +1,9 @@
 """What `sabi grade --engine` does: photographs in, one table of any number of rows out."""
 
+import fcntl
+import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,13 @@ from tqdm import tqdm
 from sabi.cluster import shards
 from sabi.cluster.on_ray import grade_on_ray
 from sabi.cluster.shards import Shard
-from sabi.cluster.sources import find_sources
+from sabi.cluster.sources import Source, find_sources
 from sabi.cluster.worker import ShardWorker
 from sabi.grading.model import check, identity
 from sabi.runtime.errors import InputError
 
 TABLE, SHARDS = "grades.parquet", "shards"
+MARK = "survey.lock"  # in the folder of shards: it is ours, and held by who is at work there
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,33 @@ def grade_into_table(
     """
     check(model)
     folder = out / SHARDS
-    if out.exists() and any(out.iterdir()) and not folder.is_dir():
+    if out.exists() and any(out.iterdir()) and not (folder / MARK).exists():
         raise InputError(f"{out}: is there already and stays as it is; choose another --out")
-    whole = shards.cut(find_sources(given), identity(model), size)
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / MARK).open("w") as mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
+        counted = _graded(out, find_sources(given), model, size, ray, address)
+    # First a name that no later call goes on with: removing takes a while.
+    over = folder.rename(out / f"{SHARDS}.removed")
+    shutil.rmtree(over)
+    return counted
+
+
+def _graded(
+    out: Path, sources: list[Source], model: Path, size: int, ray: bool, address: str | None
+) -> Counted:
+    folder = out / SHARDS
+    inside = f"{out.absolute()}{os.sep}"  # what an earlier call wrote, if the survey's folder is around it
+    outside = [source for source in sources if not source.place.startswith(inside)]
+    known = identity(model)
+    whole = shards.cut(outside, known, size)
     left = [shard for shard in whole if not shards.done(shard, folder)]
     start, again, workers = time.monotonic(), 0, 1
-    total, graded_now = sum(len(shard.sources) for shard in whole), sum(len(shard.sources) for shard in left)
-    with tqdm(total=total, initial=total - graded_now, desc="grade", unit="photo") as bar:
+    graded_now = sum(len(shard.sources) for shard in left)
+    with tqdm(total=len(outside), initial=len(outside) - graded_now, desc="grade", unit="photo") as bar:
 
         def graded(shard: Shard) -> None:
             bar.update(len(shard.sources))
@@ -77,14 +98,14 @@ def grade_into_table(
             # Ray's processes have another working directory.
             again, workers = grade_on_ray(left, model.absolute(), folder.absolute(), address, graded)
         elif left:
-            worker = ShardWorker(model, folder)
+            worker = ShardWorker(model, known, folder)
             worker.start()
             for shard in left:
                 worker.grade(shard)
                 graded(shard)
     seconds = time.monotonic() - start
     shards.merge(whole, folder, out / TABLE)
-    names = Counter(pq.read_table(out / TABLE, columns=["grade"]).column("grade").to_pylist())
-    shutil.rmtree(folder)
-    rejected = names.pop(None, 0)
-    return Counted(dict(sorted(names.items())), rejected, graded_now, seconds, len(left), again, workers)
+    counts = pq.read_table(out / TABLE, columns=["grade"]).column("grade").value_counts().to_pylist()
+    grades = {one["values"]: one["counts"] for one in counts}
+    rejected = grades.pop(None, 0)
+    return Counted(dict(sorted(grades.items())), rejected, graded_now, seconds, len(left), again, workers)

@@ -137,6 +137,15 @@ def test_a_worker_that_was_started_without_the_pins_refuses(cluster, model, draw
         on_ray.grade_on_ray(whole, model, tmp_path, cluster.address, lambda _: None)
 
 
+@pytest.mark.parametrize("cluster", [0], indirect=True)
+def test_what_another_machine_writes_elsewhere_is_told(cluster, model, drawings, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_ray, "SEEN", 1)
+    monkeypatch.setattr(on_ray, "done", lambda *_: False)
+    whole = shards.cut(find_sources([str(drawings / "drawing01.jpg")]), "model", SIZE)
+    with pytest.raises(InputError, match="--out must be a folder that all machines share"):
+        on_ray.grade_on_ray(whole, model, tmp_path, cluster.address, lambda _: None)
+
+
 def test_a_cluster_that_is_not_there_is_told(model, drawings, tmp_path):
     with pytest.raises(InputError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
         grade_into_table(tmp_path / "out", [str(drawings)], model, SIZE, ray=True, address="127.0.0.1:1")

@@ -82,3 +82,13 @@ def test_the_table_has_every_row_once_in_order(tmp_path, spec):
     assert table.column("score").to_pylist() == [row.score for row in rows(17)]
     assert table.column("reason").to_pylist() == [row.reason for row in rows(17)]
     assert table.column("specimen").to_pylist() == [f"drawing{number:03d}" for number in range(17)]
+
+
+def test_a_name_that_is_no_text_is_printable_in_every_column(tmp_path, spec):
+    odd = Source("br\udcffcke/1.jpg", "/x/1", None, "1")
+    [shard] = shards.cut([odd], "model", 1)
+    patterns = {"specimen": "(br.cke)", "bridge": "(br.)"}
+    shards.write(shard, rows(1), spec.model_copy(update=patterns), tmp_path)
+    assert shards.done(shard, tmp_path)
+    [row] = pq.read_table(shard.file(tmp_path)).to_pylist()
+    assert row["specimen"] and row["bridge"]

@@ -1,7 +1,10 @@
 """What a large survey's words stand for: folders, lists, addresses; the last in a real S3 server."""
 
+import io
+
 import pytest
 
+from sabi.cluster import sources
 from sabi.cluster.sources import Source, find_sources, read
 from sabi.photographs.files import Unusable
 from sabi.runtime.errors import InputError
@@ -58,7 +61,28 @@ def test_a_file_that_was_changed_is_another(folder):
 
 def test_an_address_that_is_gone_gives_a_reason():
     gone = read(Source("memory://x/1.jpg", "memory://x/1.jpg", None, "1"))
-    assert isinstance(gone, Unusable) and "cannot be read" in str(gone)
+    assert isinstance(gone, Unusable) and "it is gone" in str(gone)
+
+
+def test_an_address_that_cannot_be_read_is_tried_again(monkeypatch):
+    monkeypatch.setattr(sources, "PAUSES", (0, 0))
+    source = Source("memory://x/1.jpg", "memory://x/1.jpg", None, "1")
+    tries = []
+
+    def opened(*_):
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConnectionResetError("reset\nby peer")
+        return io.BytesIO(b"content")
+
+    monkeypatch.setattr(sources.fsspec, "open", opened)
+    assert read(source) == b"content"
+
+    def failing(*_):
+        raise OSError("down\nfor good")
+
+    monkeypatch.setattr(sources.fsspec, "open", failing)
+    assert str(read(source)) == "cannot be read, tried 3 times: down for good"
 
 
 @pytest.fixture
