@@ -16,6 +16,9 @@ import yaml
 from sabi.runtime.repository import environment_for_another_repository
 
 ROOT = Path(__file__).parent.parent
+# Without settings of DVC's for the user; it would start a process more at each command, for its makers.
+DVC_SETTINGS = {"DVC_GLOBAL_CONFIG_DIR": str(ROOT / "tests/dvc")}
+os.environ |= DVC_SETTINGS
 # A busy machine is slow at any moment; nothing here is a test of speed.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
@@ -34,11 +37,12 @@ FIRST = (
     "test_stage",
     "test_team",
 )
-# Side 32 and few photographs: a whole run in a minute or two.
+# Side 32, few photographs, no maps of what pulls a score down: a whole run in a minute.
 TINY = {
     "augment": {"size": 32},
     "train": {"embed_batch": 8, "ridge": {"folds": 3}},
     "evaluate": {"bootstrap": {"resamples": 200}, "projection": {"methods": ["pca"], "photographs": 40}},
+    "report": {"why": 0},
 }
 
 # In it the standard networks' names stand for small relatives, built in a fraction of the time:
@@ -75,7 +79,7 @@ def command_environment(**more: str) -> dict[str, str]:
     """For commands in a repository of its own: ours are on the path, `more` is set beside."""
     # Git and DVC started by a hook or a stage would point at the outer repository.
     path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return environment_for_another_repository() | {"PATH": path} | more
+    return environment_for_another_repository() | DVC_SETTINGS | {"PATH": path} | more
 
 
 def shell(command: str, folder: Path, fails: bool = False, **environment: str) -> str:

@@ -66,7 +66,8 @@ def test_two_named_grades_and_a_scale_from_a_csv(copy):
     (raw / "labels.csv").write_text("\n".join(lines) + "\n")
     labels = {"source": "csv", "grades": ["defect", "good"], "sound": "good"}
     scale = {"photographs": 0.2, "target": 1.0}
-    change_params(copy, {"labels": labels, "scale": scale, "train": {"measured": True}})
+    changes = {"labels": labels, "scale": scale, "train": {"measured": True}, "report": {"why": 1}}
+    change_params(copy, changes)
     log = run_stages(copy)
     manifest = read_table(copy / "data/split/manifest.csv")
     assert set(manifest.grade) == {"defect", "good"} and set(manifest.mm_per_pixel) == {0.2, 0.25}
@@ -78,6 +79,9 @@ def test_two_named_grades_and_a_scale_from_a_csv(copy):
     assert list(metrics(copy)["recall"]) == ["defect", "good"], log
     assert metrics(copy)["accuracy"] > 0.6
     assert "defect" in (copy / "report.html").read_text()
+    explained = read_table(copy / "data/grades/why/photographs.csv")
+    judged = read_table(copy / "metrics/predictions.csv")
+    assert len(explained) == min(1, (judged.actual != judged.predicted).sum())
 
 
 def test_the_wikis_settings_run_as_a_queued_experiment(copy):
