@@ -46,6 +46,5 @@ def measure(root: Path, folder: Path, survey: Survey, counts: tuple[int, ...]) -
         "megapixels": survey.width**2 * 3 / 4e6,
         "side": model["size"],
         "networks": list(model["weights"]),
-        "seconds": line(table.photographs, table.seconds),
         "peak_mib": line(table.photographs, table.peak_mib),
     }

@@ -134,18 +134,22 @@ def _growth(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
 
 
 def _crowd(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
-    seconds, peak = part["seconds"], part["peak_mib"]
-    rows = [f"| {p['photographs']} | {p['seconds']:.0f} | {p['peak_mib']} |" for p in part["points"]]
+    peak = part["peak_mib"]
+    rows = [
+        f"| {count} | {seconds:.0f} | {count / seconds:.1f} | {mib} |"
+        for count, seconds, mib in (
+            (point["photographs"], point["seconds"], point["peak_mib"]) for point in part["points"]
+        )
+    ]
     return [
         f"`sabi grade --engine process`, photographs of {part['megapixels']:.0f} megapixels, the networks "
         f"{', '.join(part['networks'])} at {part['side']} pixels:",
         "",
-        "| photographs | seconds | MiB of the process |",
-        "|---|---|---|",
+        "| photographs | seconds | a second | MiB of the process |",
+        "|---|---|---|---|",
         *rows,
         "",
-        f"That is {seconds['start']:.0f} s and {1000 * seconds['slope']:.0f} ms a photograph, and "
-        f"{peak['start']:.0f} MiB and {1024 * peak['slope']:.1f} KiB a photograph.",
+        f"The process needs {peak['start']:.0f} MiB and {1024 * peak['slope']:.1f} KiB a photograph.",
     ]
 
 

@@ -15,9 +15,8 @@ def test_every_name_is_graded_and_measured(tiny, tmp_path):
     assert [point["photographs"] for point in part["points"]] == [12, 24]
     assert [len(list((tmp_path / f"names{count}").iterdir())) for count in (12, 24)] == [12, 24]
     assert (part["megapixels"], part["side"], len(part["networks"])) == (0.12, 32, 3)
-    for name in ("seconds", "peak_mib"):
-        fitted = [part[name]["start"] + part[name]["slope"] * count for count in (12, 24)]
-        assert fitted == pytest.approx([point[name] for point in part["points"]])
+    fitted = [part["peak_mib"]["start"] + part["peak_mib"]["slope"] * count for count in (12, 24)]
+    assert fitted == pytest.approx([point["peak_mib"] for point in part["points"]])
     for count in (12, 24):
         assert (tmp_path / f"graded{count}/grades.parquet").exists()
 

@@ -71,7 +71,6 @@ RECORD = {
         "megapixels": 24.0,
         "side": 128,
         "networks": ["mobilenet"],
-        "seconds": {"slope": 0.1, "start": 10.0, "r2": 1.0},
         "peak_mib": {"slope": 0.01, "start": 1190.0, "r2": 1.0},
     },
     "growth": {
@@ -102,8 +101,8 @@ def test_every_figure_is_in_the_table():
     assert "15 s and 20.0 ms a photograph (R² 0.999)" in text and "82 KiB a photograph (R² 1.000)" in text
     # 25 and 8.3 ms; OpenVINO did not run densenet, so there is no sum of it.
     assert "A photograph through all of them: sabi 33.3 ms." in lines
-    assert "| 4000 | 410 | 1230 |" in lines
-    assert "10 s and 100 ms a photograph, and 1190 MiB and 10.2 KiB a photograph." in text
+    assert "| 4000 | 410 | 9.8 | 1230 |" in lines
+    assert "The process needs 1190 MiB and 10.2 KiB a photograph." in lines
     assert "1.2 s at most (`report`), of all 2 together 2.0 s" in text
 
 
