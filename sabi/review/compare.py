@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 
 from sabi.evaluation.differences import cannot_tell, common, differences, mcnemar, verdict
-from sabi.evaluation.metrics import interval, resampled, weighted
+from sabi.evaluation.metrics import intervals, measure
 from sabi.report.figures import interval_plot
 from sabi.review import results
 from sabi.review.results import Result, seconds_of, truth_grades_scores
 from sabi.runtime.errors import InputError
 from sabi.runtime.repository import repository_root, unfit_for_experiments
+from sabi.settings.evaluate import Bootstrap
 from sabi.tables import flat, write_table
 
 SHOWN = {"accuracy": "higher", "kappa": "higher", "mae": "lower", "sensitivity": "higher"}
@@ -137,10 +138,10 @@ def figures(entry: Entry, base: dict[str, Any], *, resamples: int, seed: int) ->
     # Members have a column of their own, and a line has all folds.
     apart = ("ensemble.members", "split.fold")
     changed = [f"{key}={mine[key]}" for key in mine if theirs.get(key) != mine[key] and key not in apart]
-    truth, predicted, scores = truth_grades_scores(predictions)
-    once = np.ones((1, len(predictions)))
-    drawn = resampled(predictions.specimen.to_numpy(), resamples, seed)
-    point, spread = (weighted(times, truth, predicted, scores, first.grades) for times in (once, drawn))
+    judged = truth_grades_scores(predictions)
+    point = measure(*judged, first.grades)
+    drawn = Bootstrap(resamples=resamples, seed=seed)
+    bounds = intervals(*judged, predictions.specimen.to_numpy(), first.grades, drawn)
     row = {
         "experiment": entry.name,
         "members": " ".join(first.members),
@@ -150,8 +151,8 @@ def figures(entry: Entry, base: dict[str, Any], *, resamples: int, seed: int) ->
         "validation_rmse": entry.validation_rmse,
     }
     for name in SHOWN:
-        row[name] = None if np.isnan(point[name][0]) else float(point[name][0])
-        row[f"{name}_low"], row[f"{name}_high"] = interval(spread[name])
+        row[name] = point[name]
+        row[f"{name}_low"], row[f"{name}_high"] = bounds[name]
     return row | training(entry)
 
 

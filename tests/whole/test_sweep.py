@@ -58,6 +58,11 @@ def test_the_sweep_is_compared_and_recorded_under_the_names_of_its_experiments(s
         rows.accuracy_verdict.iloc[1:].str.match("better|worse|no difference|cannot tell with 1[0-9] ").all()
     )
     assert rows.validation_rmse.is_monotonic_increasing
+    # The report says the same of the commit, also where all were graded right.
+    bounds = read_json(swept / "data/evaluate/intervals.json")["ensemble"]
+    of_commit = rows.loc["the commit itself"]
+    for name in ("accuracy", "kappa", "mae", "sensitivity"):
+        assert [of_commit[f"{name}_low"], of_commit[f"{name}_high"]] == pytest.approx(bounds[name], abs=1e-6)
     failed = next(line for line in printed.splitlines() if line.startswith("- unheard-of"))
     assert "unknown member 'unheard_of'" in failed
     assert (swept / "comparison.png").stat().st_size > 5000
