@@ -47,7 +47,7 @@ def grade_on_ray(
     try:
         import ray
     except ImportError:
-        raise InputError("Ray is not installed; type `make ray`, or `pip install sabi[ray]`") from None
+        raise InputError("Ray is not installed; type `make ray` in the folder of sabi") from None
     where: dict[str, Any] = {"address": address}
     if address is None:
         where = {"address": "local", "include_dashboard": False}
