@@ -85,7 +85,8 @@ def test_outside_of_a_repository_lock_says_so_in_one_line(tmp_path):
 def test_the_benchmark_names_the_parts_it_has(tmp_path):
     ended = sabi("bench --only start --only all", tmp_path)
     check_one_line(ended)
-    assert "no part 'all'; choose from cases, large, laboratory, throughput, " in ended.stderr
+    parts = "cases, large, laboratory, throughput, throughput-large, growth, crowd, start"
+    assert f"no part 'all'; choose from {parts}" in ended.stderr
 
 
 def test_what_next_would_measure_is_not_what_it_would_choose_from(tmp_path):

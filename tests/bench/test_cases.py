@@ -70,7 +70,7 @@ def repository(tmp_path_factory) -> Path:
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     (folder / ".gitignore").write_text("/data/raw\n/data/unlabelled\n__pycache__/\n")
     shell("git init -q && git config user.name sabi && git config user.email sabi@example.org", folder)
-    shell(f"dvc init -q && cp {ROOT / '.dvc/config'} .dvc", folder)
+    shell(f"dvc init -q && cp {ROOT / 'tests/dvc/config'} .dvc", folder)
     commit(folder, "pipeline")
     return folder
 
