@@ -55,13 +55,15 @@ data: $(READY) ## Draw the sample photographs if there is no data/raw
 
 # uv installs in parallel; it does not read pip's settings, so where only those lead to a
 # package index, pip takes over.
+INSTALL = uv pip install --quiet --require-hashes --compile-bytecode -r $(1) \
+	|| pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+
 $(READY): requirements.lock
 	@echo "installing the packages of requirements.lock into .venv (a minute or more) ..."
 	@$(PYTHON) -m venv --clear .venv
 	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.txt
 	@pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	@uv pip install --quiet --require-hashes --compile-bytecode -r requirements.lock \
-		|| pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(call INSTALL,requirements.lock)
 	@uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
@@ -76,7 +78,7 @@ grade: $(READY) ## Grade photographs: make grade PHOTOS=folder OUT=new-folder; w
 
 .PHONY: ray
 ray: $(READY) ## Install Ray beside the rest, to grade on many machines (sabi grade --engine ray)
-	uv pip install --quiet --require-hashes -r requirements-ray.lock
+	@$(call INSTALL,requirements-ray.lock)
 
 .PHONY: next
 next: $(READY) ## Choose the photographs to grade next: make next N=20; writes a list and a page into next/

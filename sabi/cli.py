@@ -25,6 +25,7 @@ with quick_end("interrupted"):
 
 # How a table of any number of photographs is made: by this process alone, or by those of a Ray cluster.
 Engine = Literal["process", "ray"]
+SHARD = 256  # photographs that it grades together unless told otherwise
 
 app = typer.Typer(
     help="Grades rust on weathering steel from photographs.",
@@ -115,7 +116,7 @@ def grade(  # noqa: PLR0913  a command has as many as it has options
     ] = None,
     address: Annotated[str | None, typer.Option(help="of a Ray cluster; none: one of this machine")] = None,
     shard: Annotated[
-        int | None, typer.Option(min=1, help="photographs that an engine grades together; 256")
+        int | None, typer.Option(min=1, help=f"photographs that an engine grades together; {SHARD}")
     ] = None,
 ) -> None:
     """Grade any photographs into a new folder.
@@ -130,7 +131,7 @@ def grade(  # noqa: PLR0913  a command has as many as it has options
         if sort or why or tiles or window or language != "en":
             print_errors(["--sort, --why, --tiles, --window and --language are for pages: not with --engine"])
             raise typer.Exit(2)
-        raise typer.Exit(_grade_into_table(out, photographs, model, engine, shard or 256, address))
+        raise typer.Exit(_grade_into_table(out, photographs, model, engine, shard or SHARD, address))
     from sabi.serving.closer import Look
     from sabi.serving.console import print_survey
     from sabi.serving.grading import grade_into
@@ -144,7 +145,12 @@ def grade(  # noqa: PLR0913  a command has as many as it has options
     print_survey(survey, out)
     if not survey.finished:
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(2 if survey.graded.empty else int(len(survey.rejected) > 0))
+    raise typer.Exit(graded_status(len(survey.graded), len(survey.rejected)))
+
+
+def graded_status(graded: int, rejected: int) -> int:
+    """The exit status of `grade`: 0 all are graded, 1 some are not, 2 none is."""
+    return int(rejected > 0) if graded else 2
 
 
 def _grade_into_table(
@@ -156,14 +162,12 @@ def _grade_into_table(
     from sabi.tracking.surveys import record_survey
 
     try:
-        folder = folder_of(model)
-        counted = grade_into_table(out, photographs, folder, shard, engine == "ray", address)
+        with interrupted("the same command goes on with the rest"):
+            folder = folder_of(model)
+            counted = grade_into_table(out, photographs, folder, shard, engine == "ray", address)
     except InputError as error:
         print_errors([str(error)])
         return 2
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on with the rest", file=sys.stderr)
-        return INTERRUPTED
     print(", ".join(f"{count} of grade {name}" for name, count in counted.grades.items()) or "none graded")
     print(f"{counted.rejected} could not be graded; the table: {out / TABLE}")
     if counted.shards:
@@ -171,7 +175,7 @@ def _grade_into_table(
             record_survey(identity(folder), counted.measured())
         except InputError as error:  # the table is whole all the same
             print(f"note: not recorded: {error}", file=sys.stderr)
-    return 0 if not counted.rejected else 1 if counted.grades else 2
+    return graded_status(sum(counted.grades.values()), counted.rejected)
 
 
 @app.command("next")

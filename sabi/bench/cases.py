@@ -26,6 +26,7 @@ from sabi.bench import crowd, laboratory
 from sabi.bench.clones import (
     RAW,
     REPRO,
+    SABI,
     UNLABELLED,
     architecture,
     change,
@@ -182,7 +183,7 @@ def throughput(root: Path, folder: Path, side: int, rounds: int) -> dict[str, An
     """What `sabi/bench/throughput.py` measures, in a process of its own."""
     clone = cloned(root, folder / "clone")
     file = folder / "throughput.json"
-    run([sys.executable, "-m", "sabi.cli", "throughput", str(side), str(rounds), str(file)], clone)
+    run([*SABI, "throughput", str(side), str(rounds), str(file)], clone)
     return {"side": side} | read_json(file)
 
 

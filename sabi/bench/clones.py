@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from sabi.runtime.repository import environment_for_another_repository, git
 
 RAW, UNLABELLED = Path("data/raw"), Path("data/unlabelled")
 REPRO = ["dvc", "repro"]
+SABI = [sys.executable, "-m", "sabi.cli"]  # by the code of the clone it is run in
 
 
 def change(folder: Path, settings: dict[str, Any]) -> None:

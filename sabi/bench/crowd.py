@@ -5,18 +5,16 @@ kept of a photograph that was graded would be kept of each name.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from sabi.bench.clones import cloned, files, line, run
+from sabi.bench.clones import SABI, cloned, files, line, run
 from sabi.bench.laboratory import Survey, photograph
 from sabi.runtime.errors import InputError
-from sabi.tables import read_json
+from sabi.tables import MODEL, read_json
 
-MODEL = Path("data/model")
 DISTINCT = 10  # photographs, each under many names
 
 
@@ -36,7 +34,7 @@ def measure(root: Path, folder: Path, survey: Survey, counts: tuple[int, ...]) -
         names.mkdir()
         for number in range(count):
             os.link(distinct[number % DISTINCT], names / f"{number:06d}.jpg")
-        command = [sys.executable, "-m", "sabi.cli", "grade", str(names), "--model", str(root / MODEL)]
+        command = [*SABI, "grade", str(names), "--model", str(root / MODEL)]
         command += ["--out", str(folder / f"graded{count}"), "--engine", "process"]
         points.append({"photographs": count} | run(command, clone))
     table = pd.DataFrame(points)

@@ -7,7 +7,6 @@ tells how well the line holds.
 
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from sabi.bench.clones import (
     RAW,
     REPRO,
+    SABI,
     UNLABELLED,
     architecture,
     change,
@@ -98,16 +98,7 @@ def measure(root: Path, folder: Path, survey: Survey) -> dict[str, Any]:
     ours["photographs"] = added[0]
     linked(drawn / "new", clone / UNLABELLED / "new")
     ours["grading"] = run(REPRO, clone)
-    grade = [
-        sys.executable,
-        "-m",
-        "sabi.cli",
-        "grade",
-        str(drawn / "others"),
-        "--out",
-        str(folder / "graded"),
-    ]
-    ours["grade"] = run(grade, clone)
+    ours["grade"] = run([*SABI, "grade", str(drawn / "others"), "--out", str(folder / "graded")], clone)
     unchanged = run(REPRO, clone)
 
     its = {"models": str(folder / "careful-models")}

@@ -135,12 +135,10 @@ def _growth(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
 
 def _crowd(part: dict[str, Any], work: dict[str, Any]) -> list[str]:
     peak = part["peak_mib"]
-    rows = [
-        f"| {count} | {seconds:.0f} | {count / seconds:.1f} | {mib} |"
-        for count, seconds, mib in (
-            (point["photographs"], point["seconds"], point["peak_mib"]) for point in part["points"]
-        )
-    ]
+    rows = []
+    for point in part["points"]:
+        count, seconds = point["photographs"], point["seconds"]
+        rows.append(f"| {count} | {seconds:.0f} | {count / seconds:.1f} | {point['peak_mib']} |")
     return [
         f"`sabi grade --engine process`, photographs of {part['megapixels']:.0f} megapixels, the networks "
         f"{', '.join(part['networks'])} at {part['side']} pixels:",

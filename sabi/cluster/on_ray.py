@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sabi.cluster.shards import Shard, done
+from sabi.cluster.sources import in_a_line
 from sabi.cluster.worker import ShardWorker
 from sabi.grading.model import identity
 from sabi.runtime.determinism import PINNED
@@ -71,11 +72,6 @@ def check_answers(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host:
         socket.create_connection((host, int(port)), timeout=10).close()
-
-
-def in_a_line(error: BaseException) -> str:
-    """What an error says, 300 characters at most."""
-    return " ".join(str(error).split())[:300]
 
 
 class RayWorker(ShardWorker):

@@ -8,9 +8,11 @@ gives the same file again: whatever dies in between, each photograph is in the t
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +21,7 @@ from sabi.cluster.sources import Source
 from sabi.grading.grader import Row
 from sabi.grading.model import ModelSpec
 from sabi.photographs.files import printable
-from sabi.photographs.partition import specimen_of
+from sabi.serving.tables import specimen_and_bridge
 
 SCHEMA = pa.schema(
     [
@@ -63,11 +65,8 @@ def write(shard: Shard, rows: Sequence[Row], spec: ModelSpec, folder: Path) -> N
     records = [_record(source, row, spec) for source, row in zip(shard.sources, rows, strict=True)]
     # Two may be at the same shard, where one is believed to be dead; each has a file of its own.
     partial = folder / f"{shard.name}.parquet.{os.uname().nodename}-{os.getpid()}.partial"
-    with partial.open("wb") as stream:
+    with _whole(shard.file(folder), partial) as stream:
         pq.write_table(pa.Table.from_pylist(records, SCHEMA), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(shard.file(folder))
 
 
 def done(shard: Shard, folder: Path) -> bool:
@@ -82,20 +81,27 @@ def done(shard: Shard, folder: Path) -> bool:
 def merge(shards: Iterable[Shard], folder: Path, out: Path) -> None:
     """Write the rows of all shards, in order, as one table; a shard is in memory at a time."""
     partial = out.with_name(f"{out.name}.partial")
+    with _whole(out, partial) as stream, pq.ParquetWriter(stream, SCHEMA) as writer:
+        for shard in shards:
+            writer.write_table(pq.read_table(shard.file(folder), schema=SCHEMA))
+
+
+@contextmanager
+def _whole(file: Path, partial: Path) -> Iterator[BinaryIO]:
+    """A stream into `partial` that becomes `file` after the block, when all of it is on the disk."""
     with partial.open("wb") as stream:
-        with pq.ParquetWriter(stream, SCHEMA) as writer:
-            for shard in shards:
-                writer.write_table(pq.read_table(shard.file(folder), schema=SCHEMA))
+        yield stream
         stream.flush()
-        os.fsync(stream.fileno())  # before the shards are removed
-    partial.replace(out)
+        os.fsync(stream.fileno())
+    partial.replace(file)
 
 
 def _record(source: Source, row: Row, spec: ModelSpec) -> dict[str, str | float | None]:
+    specimen, bridge = specimen_and_bridge(source.path, spec)
     return {
         "path": printable(source.path),
-        "specimen": printable(specimen_of(source.path, spec.specimen) or ""),
-        "bridge": printable((spec.bridge and specimen_of(source.path, spec.bridge)) or ""),
+        "specimen": specimen,
+        "bridge": bridge,
         "grade": row.name,
         "score": row.score,
         "low": row.low,

@@ -9,7 +9,7 @@ import fsspec
 
 from sabi.photographs.files import Unusable
 from sabi.runtime.errors import InputError
-from sabi.serving.selection import select
+from sabi.serving.selection import select, size_and_time
 
 LIST = "@"  # before the name of a file that lists one photograph, folder or address a line
 PAUSES = (1, 4)  # seconds before an address is tried again
@@ -53,8 +53,13 @@ def read(source: Source) -> Path | bytes | Unusable:
         except FileNotFoundError:
             return Unusable("cannot be read: it is gone")
         except Exception as error:  # each store has its own
-            said = " ".join(str(error).split())
+            said = in_a_line(error)
     return Unusable(f"cannot be read, tried {1 + len(PAUSES)} times: {said}")
+
+
+def in_a_line(error: BaseException) -> str:
+    """What an error says, 300 characters at most."""
+    return " ".join(str(error).split())[:300]
 
 
 def _listed(given: Sequence[str]) -> Iterator[str]:
@@ -73,11 +78,7 @@ def _listed(given: Sequence[str]) -> Iterator[str]:
 
 def _local(text: str) -> Iterator[Source]:
     for one in select([text]):
-        try:
-            seen = one.file.stat()
-            version = f"{seen.st_size} {seen.st_mtime_ns}"
-        except OSError:
-            version = "missing"
+        version = " ".join(map(str, size_and_time(one.file)))
         yield Source(one.path, str(one.file.absolute()), one.mm_per_pixel, version)
 
 
@@ -87,8 +88,12 @@ def _remote(text: str) -> Iterator[Source]:
         # A store's own listing: what it knew before may be out of date.
         system.invalidate_cache()
         found = system.find(path, detail=True)
+    except ImportError as error:
+        raise InputError(
+            f"{text}: {in_a_line(error)}; for S3 type `make ray` in the folder of sabi"
+        ) from None
     except Exception as error:  # each store has its own
-        raise InputError(f"{text}: cannot be listed ({' '.join(str(error).split())})") from None
+        raise InputError(f"{text}: cannot be listed ({in_a_line(error)})") from None
     if not found:
         raise InputError(f"{text}: no file there")
     for name, facts in found.items():

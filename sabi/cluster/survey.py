@@ -18,6 +18,7 @@ from sabi.cluster.sources import Source, find_sources
 from sabi.cluster.worker import ShardWorker
 from sabi.grading.model import check, identity
 from sabi.runtime.errors import InputError
+from sabi.serving.batch import check_free
 
 TABLE, SHARDS = "grades.parquet", "shards"
 MARK = "survey.lock"  # in the folder of shards: it is ours, and held by who is at work there
@@ -63,15 +64,16 @@ def grade_into_table(
     """
     check(model)
     folder = out / SHARDS
-    if out.exists() and any(out.iterdir()) and not (folder / MARK).exists():
-        raise InputError(f"{out}: is there already and stays as it is; choose another --out")
+    if not (folder / MARK).exists():
+        check_free(out)
+    sources = find_sources(given)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / MARK).open("w") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
-        counted = _graded(out, find_sources(given), model, size, ray, address)
+        counted = _graded(out, sources, model, size, ray, address)
     # First a name that no later call goes on with: removing takes a while.
     over = folder.rename(out / f"{SHARDS}.removed")
     shutil.rmtree(over)

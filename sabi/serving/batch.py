@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from sabi.grading.grader import Grader, Row
 from sabi.runtime.errors import InputError
-from sabi.serving.selection import Selected
+from sabi.serving.selection import Selected, size_and_time
 
 UNFINISHED = "unfinished.jsonl"
 # A photograph, and what is said of it.
@@ -54,6 +54,12 @@ def grade_all(
     return [(one, done[state]) for one in selected if (state := _state(one)) in done], finished
 
 
+def check_free(out: Path) -> None:
+    """Raise `InputError` if the folder `out` is there and holds something."""
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: is there already and stays as it is; choose another --out")
+
+
 def finish(out: Path) -> None:
     """Say that the tables in `out` hold everything."""
     (out / UNFINISHED).unlink()
@@ -61,11 +67,7 @@ def finish(out: Path) -> None:
 
 def _state(one: Selected) -> str:
     """A photograph as it is now: name, scale, size and time of change."""
-    try:
-        seen = one.file.stat()
-    except OSError:
-        return json.dumps([one.path, one.mm_per_pixel])
-    return json.dumps([one.path, one.mm_per_pixel, seen.st_size, seen.st_mtime_ns])
+    return json.dumps([one.path, one.mm_per_pixel, *size_and_time(one.file)])
 
 
 def _begin(record: Path, model: str) -> dict[str, Row]:
@@ -79,8 +81,7 @@ def _begin(record: Path, model: str) -> dict[str, Row]:
         # Written again, without a line that a kill has cut.
         record.write_text("\n".join([first, *map(json.dumps, known)]) + "\n", encoding="utf-8")
         return {state: Row(**row) for state, row in known}
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: is there already and stays as it is; choose another --out")
+    check_free(out)
     out.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(model) + "\n", encoding="utf-8")
     return {}

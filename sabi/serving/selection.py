@@ -38,6 +38,15 @@ def select(given: Sequence[str]) -> list[Selected]:
     return list(chosen.values())
 
 
+def size_and_time(file: Path) -> list[int]:
+    """What tells a file from what it was before: bytes, and when it changed; empty if it is not there."""
+    try:
+        seen = file.stat()
+    except OSError:
+        return []
+    return [seen.st_size, seen.st_mtime_ns]
+
+
 def _files(text: str) -> list[Selected]:
     place = Path(text)
     if place.is_dir():

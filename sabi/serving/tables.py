@@ -33,8 +33,7 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
         [
             (
                 printable(one.path),
-                specimen_of(one.path, spec.specimen) or "",
-                (spec.bridge and specimen_of(one.path, spec.bridge)) or "",
+                *specimen_and_bridge(one.path, spec),
                 date_of(one.path, one.file),
                 row.name,
                 row.position,
@@ -54,6 +53,13 @@ def graded_table(done: Sequence[Graded], spec: ModelSpec) -> pd.DataFrame:
     measured = [one.measured for one, row in done if row.position is not None]
     numbers = {name: [own.get(name, math.nan) for own in measured] for name in names}
     return worst_first(table.assign(**numbers))
+
+
+def specimen_and_bridge(path: str, spec: ModelSpec) -> tuple[str, str]:
+    """What the model's patterns find in a path, printable; each empty if it is not known."""
+    specimen = specimen_of(path, spec.specimen)
+    bridge = specimen_of(path, spec.bridge) if spec.bridge else None
+    return printable(specimen or ""), printable(bridge or "")
 
 
 def worst_first(table: pd.DataFrame) -> pd.DataFrame:

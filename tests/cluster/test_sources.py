@@ -1,6 +1,7 @@
 """What a large survey's words stand for: folders, lists, addresses; the last in a real S3 server."""
 
 import io
+import sys
 
 import pytest
 
@@ -51,6 +52,12 @@ def test_what_stands_for_no_file_is_told(given, said):
     with pytest.raises(InputError, match=said) as told:
         find_sources([given])
     assert given in str(told.value)
+
+
+def test_a_store_whose_package_is_missing_is_told_with_the_way_out(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as where it is not installed
+    with pytest.raises(InputError, match=r"s3://bucket/survey: .*for S3 type `make ray`"):
+        find_sources(["s3://bucket/survey"])
 
 
 def test_a_file_that_was_changed_is_another(folder):

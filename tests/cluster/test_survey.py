@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -83,6 +84,23 @@ def test_the_command_says_what_it_did(folder, drawings, tmp_path):
     )
     assert "not with --engine" in shell(f"{command} --out two --sort", tmp_path, fails=True)
     assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "model", "said"),
+    [("nowhere", "model", "nowhere: no such file"), (".", "none", "none/SHA256SUMS: no list of a model's")],
+)
+def test_what_is_not_there_is_told_and_no_folder_is_left(folder, tmp_path, monkeypatch, given, model, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=said):
+        grade_into_table(tmp_path / "out", [given], folder / model, 32, ray=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_ray_it_is_told_how_to_get_it(folder, drawings, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    with pytest.raises(InputError, match="Ray is not installed; type `make ray`"):
+        grade_into_table(tmp_path / "out", [str(drawings)], folder / "model", 32, ray=True)
 
 
 def test_a_folder_of_others_is_left_alone_even_if_it_holds_shards(folder, drawings, tmp_path):

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from sabi.serving.tables import write_csv
+from sabi.grading.grader import Grader
+from sabi.serving.tables import specimen_and_bridge, write_csv
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
@@ -28,3 +29,13 @@ def test_what_was_measured_keeps_its_digits_and_its_name_is_no_formula(tmp_path)
 def test_what_is_not_known_is_an_empty_cell(tmp_path):
     write_csv(pd.DataFrame({"path": ["橋.jpg", "b.jpg"], "specimen": ["", "007"]}), tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text(encoding="utf-8-sig") == "path,specimen\n橋.jpg,\nb.jpg,007\n"
+
+
+@pytest.mark.slow
+def test_a_specimens_name_that_is_no_text_can_be_written(folder, tmp_path):
+    """Of a file whose name is not UTF-8, where the model's pattern takes in the odd letter."""
+    spec = Grader.load(folder / "model").spec.model_copy(update={"specimen": "(br.cke)", "bridge": "(br.)"})
+    specimen, bridge = specimen_and_bridge("br\udcffcke/1.jpg", spec)
+    assert specimen.startswith("br") and bridge.startswith("br")
+    write_csv(pd.DataFrame({"specimen": [specimen], "bridge": [bridge]}), tmp_path / "t.csv")
+    assert specimen_and_bridge("other.jpg", spec) == ("", "")
