@@ -55,7 +55,8 @@ class Setting:
     flips: int = 4
     layers: str = "every_resolution"
     measured: float | None = None  # the weight of measured features
-    output: str = "linear"  # of the ridge head; any other is that of the dense one
+    head: str = "ridge"
+    output: str = "linear"
 
 
 SETTINGS = [
@@ -64,7 +65,8 @@ SETTINGS = [
     Setting("the same, two flips", LITE0, flips=2),
     Setting("four flips with measured features, weight 1", LITE0, measured=1.0),
     Setting("four flips with measured features, weight 10", LITE0, measured=10.0),
-    Setting("the same with a CORN head", LITE0, measured=10.0, output="corn"),
+    Setting("the same with a linear CORN head", LITE0, measured=10.0, output="corn"),
+    Setting("the same with a dense CORN head", LITE0, measured=10.0, head="dense", output="corn"),
     Setting("last block's mean alone, one flip", LITE0, flips=1, layers="last_block"),
     Setting("the standard three, random weights, 128 px (the default)", [*STANDARD], size=128, flips=1),
     Setting("the same, four flips", [*STANDARD], size=128),
@@ -238,7 +240,7 @@ def with_train(name: str, setting: Setting, params: Params) -> Params:
     values["pooling"] |= {"layers": setting.layers, "statistics": statistics, "flips": setting.flips}
     values["weights_of"] = {name: "weights"} if name in LITES else {}
     values["measured_weight"] = setting.measured or 1.0
-    values |= {"head": "ridge" if setting.output == "linear" else "dense", "output": setting.output}
+    values |= {"head": setting.head, "output": setting.output}
     # Of some widths the best on the folds that end a training; with the wiki's 2048 nothing is learnt here.
     values["dense"] |= {"units": [64]}
     train = type(params.train).model_validate(values)

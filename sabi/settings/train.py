@@ -126,6 +126,8 @@ class Train(Section):
             raise ValueError(
                 "head = 'ridge' needs finished features, which mode = 'scratch' has not; use dense"
             )
-        if self.head == "ridge" and self.output != "linear":
-            raise ValueError(f"output = {self.output!r} needs head = 'dense'; the ridge head is linear")
+        if self.head == "ridge" and self.output not in ("linear", "corn"):
+            raise ValueError(
+                f"output = {self.output!r} needs head = 'dense'; the ridge head gives linear or corn"
+            )
         return self

@@ -1,4 +1,7 @@
-"""The "ridge" head: linear, solved in closed form, its penalty chosen by cross-validation."""
+"""The "ridge" head: linear, its penalty chosen by cross-validation.
+
+Of output "linear" it is solved in closed form, of "corn" by `sabi/training/logistic.py`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from sabi.grades import LOWEST
-from sabi.models.head import Head, HeadSpec
+from sabi.models.head import Head, HeadSpec, to_score
 from sabi.runtime.errors import InputError
 from sabi.settings.train import Train
+from sabi.training.logistic import solved_conditionals
 from sabi.training.moments import CHUNK, moments
 from sabi.training.parts import Fitted, Log
 
@@ -44,6 +48,9 @@ def fit_ridge(
 ) -> Fitted:
     """Ridge regression of the scores of `examples` on their standardised embeddings.
 
+    With the output "corn" it is the logistic regressions of being above each grade, given above the
+    one before, with the same penalties on their slopes.
+
     `channels` are the embedder's; `params.pooling.balance` weighs its maps.
 
     The penalty has the least mean squared error in a cross-validation whose
@@ -73,11 +80,16 @@ def fit_ridge(
         rows, others, ready = triangle.T, standardised(validation[0]) @ axes, np.asarray
 
     def solved(chosen: np.ndarray) -> np.ndarray:
-        return _solved(rows, ready, scores, examples.weights, chosen, penalties)
+        if spec.output == "corn":
+            known = ready(rows[chosen]), scores[chosen], examples.weights[chosen]
+            return solved_conditionals(*known, spec.grades - 1, penalties)
+        return _solved(rows, ready, scores, examples.weights, chosen, penalties)[:, None]
 
     def predicted(some: np.ndarray, fits: np.ndarray) -> np.ndarray:
+        slopes, intercepts = fits[:-1].reshape(len(fits) - 1, -1), fits[-1].reshape(-1)
         chunks = (ready(some[start : start + CHUNK]) for start in range(0, len(some), CHUNK))
-        return np.concatenate([chunk @ fits[:-1] + fits[-1] for chunk in chunks])
+        outputs = np.concatenate([chunk @ slopes + intercepts for chunk in chunks])
+        return _scores(outputs.reshape(len(some), *fits.shape[1:]), spec)
 
     penalties = sorted(params.ridge.penalties, reverse=True)
     # The generator whose numbers NumPy promises never to change; it gives scikit-learn's folds.
@@ -103,12 +115,13 @@ def fit_ridge(
         log(step, point)
         curve.append({"step": step, **point})
     best = int(np.argmin(crossval_loss))
-    slope = fits[:-1, best] if axes is None else axes @ fits[:-1, best]
+    slopes = fits[:-1, :, best] if axes is None else axes @ fits[:-1, :, best]
+    last = "logits" if spec.output == "corn" else "score"
     weights = {
         "standardise.mean": mean,
         "standardise.variance": variance,
-        "score.kernel": slope[:, None],
-        "score.bias": fits[-1:, best],
+        f"{last}.kernel": slopes,
+        f"{last}.bias": fits[-1, :, best],
     }
     head = Head(spec, {name: array.astype(np.float32) for name, array in weights.items()})
     return Fitted(head, pd.DataFrame(curve), best, np.clip(unseen[:, best], LOWEST, spec.grades))
@@ -150,6 +163,13 @@ def _solved(
                 f"train.ridge.penalties: {penalty:g} is too small here; use larger ones"
             ) from None
     return np.stack(fits, axis=1)
+
+
+def _scores(outputs: np.ndarray, spec: HeadSpec) -> np.ndarray:
+    """Scores (n, penalties) of outputs (n, columns, penalties)."""
+    if spec.output == "linear":
+        return outputs[:, 0]  # not clipped: how far beyond the grades one is counts as well
+    return np.stack([to_score(each, spec, np) for each in np.moveaxis(outputs, 2, 0)], axis=1)
 
 
 def _errors(part: str, predicted: np.ndarray, scores: np.ndarray, grades: int) -> dict[str, float]:

@@ -53,7 +53,8 @@ def test_every_setting_is_one_that_a_run_could_have(tmp_path, monkeypatch):
     for setting in SETTINGS:
         for name in setting.networks:
             train = with_train(name, setting, PARAMS).train
-            assert train.pooling.flips == setting.flips and train.output == setting.output
+            assert train.pooling.flips == setting.flips
+            assert (train.head, train.output) == (setting.head, setting.output)
             assert train.weights_for(name) == ("weights" if name in LITES else "random")
 
 
@@ -64,7 +65,7 @@ def test_rows_have_figures_and_a_verdict_against_the_first(drawings, tmp_path, c
     settings = [
         first,
         dataclasses.replace(first, title="the same"),
-        dataclasses.replace(first, title="dense", measured=10.0, output="corn"),
+        dataclasses.replace(first, title="dense", measured=10.0, head="dense", output="corn"),
     ]
     measure_all(drawings, small(), page, settings)
     header, _, one, same, dense = page.read_text().splitlines()[2:-2]

@@ -121,6 +121,7 @@ OPTIONS = {
     "batch": (DENSE, {"batch_size": 16}),
     "seed": (DENSE, {"seed": 5}),
     "balanced ridge": ({}, {"class_weights": "balanced"}),
+    "ridge with corn": ({}, {"output": "corn"}),
 }
 
 
