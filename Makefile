@@ -18,7 +18,7 @@ repro: $(READY) precheck data ## Run what has changed, print the metrics and whe
 	@echo "Open $(CURDIR)/report.html in a browser; '.venv/bin/dvc metrics show' prints the figures again."
 
 .PHONY: precheck
-precheck: $(READY) ## Name all that `dvc repro` would stop at: parameters, photographs
+precheck: $(READY) ## Name parameters and files at which `dvc repro` would stop at once
 	@$(SABI) precheck
 
 .PHONY: test
@@ -74,7 +74,7 @@ clean-cache: ## Forget all stored embeddings, networks and interrupted trainings
 OUT ?= graded
 .PHONY: grade
 grade: $(READY) ## Grade photographs: make grade PHOTOS=folder OUT=new-folder; writes tables and a page
-	$(SABI) grade $(PHOTOS) --out "$(OUT)"
+	$(SABI) grade "$(or $(PHOTOS),$(error say which: make grade PHOTOS=folder OUT=new-folder))" --out "$(OUT)"
 
 .PHONY: ray
 ray: $(READY) ## Install Ray beside the rest, to grade on many machines (sabi grade --engine ray)

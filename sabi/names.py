@@ -11,6 +11,9 @@ import unicodedata
 # Shift-JIS has one character each for two of Unicode: Windows reads the second, others the first.
 TWINS = str.maketrans("〜−‖—", "~-∥―")
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+# A comma that may part thousands; any other, before digits alone, is a decimal comma.
+THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+")
+DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 
 
 def normal(name: str) -> str:
@@ -47,7 +50,12 @@ def normal_pattern(pattern: str) -> str:
 
 
 def as_number(text: str) -> float | None:
-    """The decimal number that `text` is, in any width of digits; None if it is none (`1_0`, `1e999`)."""
+    """The decimal number that `text` is, in any width of digits; None if it is none (`1_0`, `1e999`).
+
+    Also with a decimal comma, `0,21`, unless it has two readings (`1,234`).
+    """
     plain = normal(text)
+    if DECIMAL_COMMA.fullmatch(plain) and not THOUSANDS.fullmatch(plain):
+        plain = plain.replace(",", ".")
     number = float(plain) if NUMBER.fullmatch(plain) else math.inf
     return number if math.isfinite(number) else None

@@ -6,7 +6,7 @@ from sabi.grading.folder import strangers
 from sabi.grading.model import ModelSpec
 from sabi.models.member import MemberSpec
 from sabi.report.console import print_summary
-from sabi.report.notes import few_specimens, what_to_note, what_was_left_out, without_limits
+from sabi.report.notes import few_specimens, never_given, what_to_note, what_was_left_out, without_limits
 from sabi.report.page import render
 from sabi.settings.params import Params
 from sabi.stage import run
@@ -28,7 +28,8 @@ def main(params: Params) -> None:
     rating = params.labels.rating
     notes = what_to_note(params, summary) + strangers(files, summary)
     notes += few_specimens(metrics["ensemble"]["counts"], rating)
-    notes += without_limits(ModelSpec.read(MODEL).doubt)
+    model = ModelSpec.read(MODEL)
+    notes += without_limits(model.doubt) + never_given(model.thresholds, rating)
     PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]

@@ -69,12 +69,28 @@ def test_a_pattern_finds_in_normal_names_what_it_was_written_for(pattern, name, 
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("5", 5), ("５", 5), ("5.0", 5), (" ０．２１ ", 0.21), (".25", 0.25), ("-1e-3", -0.001), ("007", 7)],
+    [
+        ("5", 5),
+        ("５", 5),
+        ("5.0", 5),
+        (" ０．２１ ", 0.21),
+        (".25", 0.25),
+        ("-1e-3", -0.001),
+        ("007", 7),
+        ("0,21", 0.21),
+        ("312,5", 312.5),
+        ("0,123", 0.123),
+        ("-1234,5", -1234.5),
+        ("０，５", 0.5),
+    ],
 )
 def test_numbers_are_read_in_any_width(text, number):
     assert as_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "1_0", "nan", "inf", "0x5", "5 mm", "0,21", "1.2.3", "五", "②x", "."])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1_0", "nan", "inf", "0x5", "5 mm", "1,234", "1,2,3", ",5", "1,2e3", "1.2.3", "五", "②x", "."],
+)
 def test_what_is_no_decimal_number_is_none(text):
     assert as_number(text) is None

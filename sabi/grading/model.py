@@ -116,6 +116,8 @@ def identity(folder: Path) -> str:
 
 def check(folder: Path) -> None:
     """Raise `InputError` unless every file of a model is, byte for byte, the one that `save` wrote."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name that of a model (`dvc repro` makes data/model)")
     try:
         lines = (folder / SUMS).read_bytes().decode().split("\n")  # `splitlines` takes more for an end
     except (OSError, UnicodeDecodeError):

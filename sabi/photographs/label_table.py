@@ -6,17 +6,19 @@ UTF-8, UTF-16 with its mark or, as Excel in Japan writes it, cp932 (Shift-JIS).
 
 import codecs
 import csv
+import difflib
 import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sabi.names import as_number, normal
+from sabi.names import THOUSANDS, as_number, normal
 from sabi.runtime.errors import InputError
 
 FILES = ("labels.csv", "labels.xlsx")
 COLUMNS = ("file", "grade", "specimen", "mm_per_pixel", "inspector")
+LIKE = 0.82  # how like a column's name is to one of ours that was meant, by `difflib`
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -48,6 +50,13 @@ def read_rows(file: Path, needed: str, unwanted: tuple[str, ...] = ()) -> list[R
         if columns.count(name) > 1 or (name in ("file", needed) and name not in columns):
             shown = ", ".join(lines[0]) if lines else ""
             raise InputError(f"{file}: the first line must name a column {name}, once; it has: {shown!r}")
+    for name in ("specimen", "mm_per_pixel"):
+        others = [column for column in columns if column not in COLUMNS]
+        if name not in columns and (close := difflib.get_close_matches(name, others, 1, LIKE)):
+            # Left unread it would let test photographs be known from training, or photographs have no scale.
+            raise InputError(
+                f"{file}: has a column {close[0]}, which is not read; call it {name}, or something else"
+            )
     # Of what a survey measured two columns may have one name.
     times = [columns[: at + 1].count(name) for at, name in enumerate(columns)]
     columns = [name if time == 1 else f"{name}_{time}" for name, time in zip(columns, times, strict=True)]
@@ -68,11 +77,16 @@ def read_rows(file: Path, needed: str, unwanted: tuple[str, ...] = ()) -> list[R
 
 
 def measured_columns(rows: list[Row]) -> list[str]:
-    """The other columns of numbers, in order: more than half of the cells that are filled are numbers."""
+    """The other columns of numbers, in order: more than half of the cells that are filled are numbers.
+
+    `1,234` is meant to be one, although it has two readings.
+    """
     columns = []
     for name in rows[0] if rows else ():
         filled = [row[name] for row in rows if row[name]]
-        numbers = sum(as_number(cell) is not None for cell in filled)
+        numbers = sum(
+            as_number(cell) is not None or bool(THOUSANDS.fullmatch(normal(cell))) for cell in filled
+        )
         if name and name not in COLUMNS and 2 * numbers > len(filled):
             columns.append(name)
     return columns

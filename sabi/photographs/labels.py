@@ -62,8 +62,11 @@ def read(folder: Path, found: Iterable[str], labels: Labels) -> tuple[dict[str, 
     rows: list[Row] = []
     if labels.source == "csv":
         if table is None:
+            like = [printable(path) for path in sorted(found) if path.casefold().startswith("labels.")]
             raise InputError(
-                f"{folder / FILES[0]}: no such file; write it, columns file, grade, or change labels.source"
+                f"{folder / FILES[0]}: no such file, nor {FILES[1]}; "
+                + "".join(f"rename {path}, or " for path in like[:1])
+                + "write it, columns file, grade, or change labels.source"
             )
         rows = read_rows(table, "grade")
     elif table is not None:
@@ -243,6 +246,6 @@ def _scale(row: Row) -> float | None:
     if scale is None or not SMALLEST_MM <= scale <= LARGEST_MM:
         raise Unusable(
             f"its mm_per_pixel in the table of labels is {text!r}; "
-            f"allowed: {SMALLEST_MM:g} to {LARGEST_MM:g}, or nothing"
+            f"allowed: a number such as 0.21, {SMALLEST_MM:g} to {LARGEST_MM:g}, or nothing"
         )
     return scale

@@ -257,12 +257,14 @@ def check_enough(
     needed = specimens_needed(params.split.folds)
     few = [f"grade {name} has {count}" for name, count in held.items() if count < needed]
     folds = f" in each of the {params.split.folds} folds" * (params.split.folds > 1)
+    column = "the table's column specimen or " * (params.labels.source == "csv")
     drop = "set split.soft_score.outside to clip, or " * (params.split.soft_score.outside == "drop")
     if few:
         raise InputError(
             f"{folder}: too few specimens: {', '.join(few)}; every grade needs {needed}, so that training, "
             f"validation and test have one each{folds}; {drop}add photographs of other specimens of these "
-            "grades, or see whether split.specimen takes several for one, or leave them out of labels.grades"
+            f"grades, or see whether {column}split.specimen takes several for one, "
+            "or leave them out of labels.grades"
         )
     counts = Counter(zip(manifest.grade, manifest.partition, strict=True))
     missing = [

@@ -200,6 +200,8 @@ def _content(photograph: Path | bytes) -> bytes | Unusable:
         return photograph.read_bytes()
     except Unusable as reason:
         return reason
+    except FileNotFoundError:
+        return Unusable("there is no such file; it was moved, or only the table of labels names it")
     except OSError as error:
         return Unusable(f"cannot be decoded: {error.strerror}")
 

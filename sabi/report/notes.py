@@ -1,8 +1,10 @@
 """What makes the figures worse, or better, than they should be, in words."""
 
+import numpy as np
+
 from sabi.backbones.spec import BackboneSpec
 from sabi.evaluation.differences import FEWEST
-from sabi.grades import Grades
+from sabi.grades import LOWEST, Grades
 from sabi.grading.conformal import fewest
 from sabi.grading.doubt import Doubt
 from sabi.photographs.manifest import doubts
@@ -50,6 +52,17 @@ def without_limits(doubt: Doubt) -> list[str]:
         f"validation has too few specimens for sets of grades that hold with {doubt.confidence:g} "
         f"({fewest(doubt.confidence)} are needed): every set is of all grades; grade more specimens, or "
         "lower evaluate.confidence"
+    ]
+
+
+def never_given(thresholds: list[float], rating: Grades) -> list[str]:
+    """A line for each grade for which the thresholds, by position, leave no score."""
+    ends = [LOWEST, *thresholds, np.nextafter(len(rating.names), np.inf)]
+    return [
+        f"no photograph can be given {name}: the thresholds that fit validation best leave no score for it; "
+        "grade more specimens of it, or set binning.method to fixed"
+        for name, low, high in zip(rating.names, ends[:-1], ends[1:], strict=True)
+        if low >= high
     ]
 
 

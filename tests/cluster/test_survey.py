@@ -88,7 +88,10 @@ def test_the_command_says_what_it_did(folder, drawings, tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "model", "said"),
-    [("nowhere", "model", "nowhere: no such file"), (".", "none", "none/SHA256SUMS: no list of a model's")],
+    [
+        ("nowhere", "model", "nowhere: no such file"),
+        (".", "none", "none: no such folder; name"),
+    ],
 )
 def test_what_is_not_there_is_told_and_no_folder_is_left(folder, tmp_path, monkeypatch, given, model, said):
     monkeypatch.chdir(tmp_path)

@@ -123,7 +123,7 @@ def test_what_cannot_be_used_has_a_reason_in_its_place(folder, grader, tmp_path)
     given += [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3)), np.zeros((15, 40, 3), np.uint8)]
     rows = grader.grade(given)
     assert rows[1] == grader.grade([good])[0]
-    said = ["empty file", "not a JPEG, PNG", "15 x 40 pixels", "must end in .jpg", "No such file"]
+    said = ["empty file", "not a JPEG, PNG", "15 x 40 pixels", "must end in .jpg", "there is no such file"]
     said += ["must be (height, width, 3) uint8"] * 2 + ["40 x 15 pixels"]
     for row, part in zip([rows[0], *rows[2:]], said, strict=True):
         assert part in row.reason and (row.score, row.position, row.name) == (None, None, None)

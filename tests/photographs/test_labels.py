@@ -159,11 +159,11 @@ def test_every_file_and_every_row_is_accepted_or_has_a_reason_and_order_does_not
         ("a.jpg,３ or 4,,", "is '３ or 4'"),
         ("a.jpg,,,", "is ''"),
         ("a.jpg,3,,1_0", "mm_per_pixel in the table of labels is '1_0'"),
-        ("a.jpg,3,,0", "mm_per_pixel in the table of labels is '0'; allowed: 0.001 to 100"),
+        ("a.jpg,3,,0", "mm_per_pixel in the table of labels is '0'; allowed: a number such as 0.21"),
         ("a.jpg,3,,-0.2", "is '-0.2'"),
         ("a.jpg,3,,nan", "is 'nan'"),
         ("a.jpg,3,,inf", "is 'inf'"),
-        ('a.jpg,3,,"0,2"', "is '0,2'"),
+        ('a.jpg,3,,"1,234"', "is '1,234'; allowed: a number such as 0.21, 0.001 to 100, or nothing"),
         ("a.jpg,3,,0.2 mm", "is '0.2 mm'"),
         ('a.jpg,3,"two\nlines",', "control characters"),
         ("a.jpg,3,,\na.jpg,3,,", "has 2 rows in the table of labels; keep one"),
@@ -281,8 +281,19 @@ def test_a_link_out_of_the_folder_is_refused_but_not_one_into_dvc_s_cache(tmp_pa
 
 
 def test_a_missing_table_is_told_with_both_ways_out(tmp_path):
-    with pytest.raises(InputError, match=r"labels.csv: no such file; write it.*or change labels.source"):
+    with pytest.raises(InputError, match=r"labels.csv: no such file, nor labels.xlsx; write it.*or change"):
         read(tmp_path, ["a.jpg"], labels("csv"))
+    with pytest.raises(InputError, match=r"nor labels.xlsx; rename Labels.CSV, or write it"):
+        read(tmp_path, ["Labels.CSV", "a.jpg"], labels("csv"))
+
+
+@pytest.mark.parametrize("column", ["specimens", "Specimen ID", "specimen_no", "mm_per_px"])
+def test_a_column_that_is_nearly_one_of_ours_is_not_left_unread(tmp_path, column):
+    with_table(tmp_path, f"file,grade,{column}\na.jpg,3,1\n")
+    with pytest.raises(InputError, match=f"has a column {column.lower()}, which is not read; call it "):
+        read(tmp_path, [FILE, "a.jpg"], labels("csv"))
+    with_table(tmp_path, f"file,grade,specimen,mm_per_pixel,{column},species,inspected\na.jpg,3,x,1,1,2,3\n")
+    assert read(tmp_path, [FILE, "a.jpg"], labels("csv"))[0]["a.jpg"].specimen == "x"
 
 
 def test_a_table_without_grades_is_told(tmp_path):
@@ -324,7 +335,9 @@ def test_a_scale_under_another_name_is_told_and_not_taken_for_a_measurement(tmp_
         lambda: read(tmp_path, [FILE, "2_a.jpg"], labels()),
         lambda: scales(tmp_path, [FILE, "2_a.jpg"]),
     ):
-        with pytest.raises(InputError, match="must name a column mm_per_pixel, once"):
+        with pytest.raises(
+            InputError, match=r"(has a column mm_p.*, .*call it|must name a column) mm_per_pixel"
+        ):
             reading()
 
 
@@ -345,7 +358,8 @@ def test_scales_are_those_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [("a.jpg,0", "'0'; allowed: 0.001 to 100"), ("a.jpg,1\na.jpg,2", "has 2 rows")]
+    ("rows", "said"),
+    [("a.jpg,0", "'0'; allowed: a number such as 0.21, 0.001 to 100"), ("a.jpg,1\na.jpg,2", "has 2 rows")],
 )
 def test_a_scale_that_cannot_be_used_stops_with_the_file_s_name(tmp_path, rows, said):
     with_table(tmp_path, f"file,mm_per_pixel\n{rows}\n")

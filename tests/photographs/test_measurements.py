@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -41,6 +42,13 @@ def test_a_column_is_one_of_numbers_if_more_than_half_of_its_cells_are(tmp_path,
     found, others = read(table(tmp_path, "file,thickness\n" + rows), [f"{place}.jpg" for place in range(3)])
     assert ("thickness" in found) == kept
     assert others == ({"thickness": "n/a"} if kept and "n/a" in cells else {})
+
+
+def test_decimal_commas_are_read_and_what_may_part_thousands_is_told(tmp_path):
+    text = "file;um;mm\na.jpg;312,5;1,234\nb.jpg;0,123;1.5\n"
+    found, others = read(table(tmp_path, text), ["a.jpg", "b.jpg"])
+    assert found.um.tolist() == [312.5, 0.123] and np.array_equal(found.mm, [np.nan, 1.5], equal_nan=True)
+    assert others == {"mm": "1,234"}
 
 
 def test_several_rows_of_a_photograph_give_their_mean(tmp_path):

@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_read_is_told_and_not_kept(folder, decoded):
     file.unlink()
     file.symlink_to(folder / "gone.png")
     with Store(folder / "store.db") as store:
-        assert "No such file" in all_of(folder, store)[0][0]
+        assert "there is no such file" in all_of(folder, store)[0][0]
         file.unlink()
         file.write_bytes(encoded(NOISE))
         assert len(all_of(folder, store)[0]) == 4

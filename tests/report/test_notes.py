@@ -1,8 +1,12 @@
 """What a run leaves out is told at its end."""
 
+import numpy as np
+import pytest
+
 from sabi.grades import Grades
 from sabi.grading.doubt import Doubt
-from sabi.report.notes import few_specimens, what_to_note, what_was_left_out, without_limits
+from sabi.grading.thresholds import to_grades
+from sabi.report.notes import few_specimens, never_given, what_to_note, what_was_left_out, without_limits
 from sabi.settings.loading import load
 from sabi.settings.params import Params
 from sabi.words.texts import translated
@@ -35,6 +39,19 @@ def test_that_no_limit_is_known_is_told():
     assert without_limits(known) == []
     [line] = without_limits(known.model_copy(update={"limits": [None, None]}))
     assert "(9 are needed): every set is of all grades" in line and translated(line, "ja") != line
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "never"),
+    [([2.0, 3.0, 4.0], ""), ([2.8, 2.8, 4.0], "b"), ([1.0, 1.0, 1.5], "ab"), ([1.5, 2.5, 4.0001], "d")],
+)
+def test_a_grade_for_which_no_score_is_left_is_told(thresholds, never):
+    rating = Grades(tuple("abcd"), 3)
+    lines = never_given(thresholds, rating)
+    assert [line.split(":")[0][-1] for line in lines] == [*never]
+    given = set(to_grades(np.array([1.0, *np.nextafter(thresholds, -9), *thresholds, 4.0]), thresholds))
+    in_range = {1 + "abcd".index(name) for name in "abcd" if name not in never}
+    assert in_range <= given and all(translated(line, "ja") != line for line in lines)
 
 
 def test_networks_with_random_weights_are_named_but_not_those_trained_from_scratch():
