@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
+from dvc_data.hashfile.meta import Meta
 
 from sabi.backbones.embedder import CODE
 from sabi.photographs import reading
@@ -175,3 +176,29 @@ def test_lock_file_names_no_index():
     assert "--index" not in lock
     pinned = re.findall(r"^[a-z0-9._-]+==\S+ \\\n    --hash=sha256:", lock, re.M)
     assert len(pinned) == len(re.findall(r"^[a-z0-9]", lock, re.M))
+
+
+def keys_of(values, before: str = "") -> list[str]:
+    """The full names of all parameters in a section."""
+    if not isinstance(values, dict):
+        return []
+    return [
+        name
+        for key, value in values.items()
+        for name in (f"{before}{key}", *keys_of(value, f"{before}{key}."))
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_dvcs_run_cache_overlooks_in_a_section_is_listed_by_its_name(stage):
+    """It drops keys of these names at any depth, so that another value would give the results of before."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    listed = STAGES[stage].get("params", [])
+    overlooked = [
+        name
+        for section in listed
+        for name in keys_of(params.get(section), f"{section}.")
+        if name.rpartition(".")[2] in (Meta.PARAM_SIZE, Meta.PARAM_NFILES)
+    ]
+    assert set(overlooked) <= set(listed)
+    assert ("augment" in listed) == ("augment.size" in overlooked)

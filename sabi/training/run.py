@@ -91,6 +91,12 @@ def checked(train: Part, params: Params) -> dict[str, BackboneSpec]:
 
     Raises `InputError` for what is wrong with any network's training, before the first one starts.
     """
+    side = train.pixels.shape[2]
+    if side != params.augment.size:
+        raise InputError(
+            f"augment.size = {params.augment.size}: data/augment holds photographs of {side} pixels; "
+            "run `dvc repro --force augment`"
+        )
     if params.train.head == "ridge":
         check_folds(train.rows.specimen.nunique(), params.train)
     return {name: BackboneSpec.of(name, params.train, params.augment.size) for name in params.networks}

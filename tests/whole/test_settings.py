@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 
+import numpy as np
 import psutil
 import pytest
 
@@ -124,3 +125,18 @@ def test_an_ensemble_of_a_candidate_alone_trains_nothing_else(copy):
         assert json.loads((copy / f"metrics/train/{name}.json").read_text()) == {}
     assert json.loads((copy / "data/ensemble/ensemble.json").read_text())["weights"] == {"cnn1": 1.0}
     assert set(json.loads((copy / "metrics/members.json").read_text())) == {"cnn1"}
+
+
+def test_another_side_gives_other_photographs_also_by_way_of_the_run_cache(copy):
+    """DVC's key of a run overlooks what is called size in a section."""
+    before = (copy / "dvc.lock").read_bytes()
+    for side in (64, 32):
+        change_params(copy, {"augment": {"size": side}})
+        shell("dvc repro augment", copy)
+        assert np.load(copy / "data/augment/train.npy", mmap_mode="r").shape[2:4] == (side, side)
+    assert (copy / "dvc.lock").read_bytes() == before
+    change_params(copy, {"augment": {"size": 64}})
+    told = shell("python -m stages.train mobilenet", copy, fails=True)
+    assert (
+        "augment.size = 64: data/augment holds photographs of 32 pixels; run `dvc repro --force aug" in told
+    )
