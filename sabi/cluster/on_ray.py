@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from sabi.cluster.shards import Shard, done
-from sabi.cluster.sources import in_a_line
 from sabi.cluster.worker import ShardWorker
 from sabi.grading.model import identity
 from sabi.runtime.determinism import PINNED
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, in_a_line
 
 TWICE = 2
 TRIES = 3  # of what raised an error that is nobody's input

@@ -8,7 +8,7 @@ from pathlib import Path
 import fsspec
 
 from sabi.photographs.files import Unusable
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, in_a_line
 from sabi.serving.selection import select, size_and_time
 
 LIST = "@"  # before the name of a file that lists one photograph, folder or address a line
@@ -25,6 +25,7 @@ class Source:
     place: str  # the file's absolute path, or the address
     mm_per_pixel: float | None  # None: not known
     version: str  # what tells this content from another under the same name
+    reason: str | None = None  # why it is known that there is nothing to read
 
 
 def find_sources(given: Sequence[str]) -> list[Source]:
@@ -42,6 +43,8 @@ def find_sources(given: Sequence[str]) -> list[Source]:
 
 def read(source: Source) -> Path | bytes | Unusable:
     """What `Grader.grade` takes: a file's path, the bytes at an address, or why there are none."""
+    if source.reason is not None:
+        return Unusable(source.reason)
     if "://" not in source.place:
         return Path(source.place)
     said = ""
@@ -57,29 +60,27 @@ def read(source: Source) -> Path | bytes | Unusable:
     return Unusable(f"cannot be read, tried {1 + len(PAUSES)} times: {said}")
 
 
-def in_a_line(error: BaseException) -> str:
-    """What an error says, 300 characters at most."""
-    return " ".join(str(error).split())[:300]
-
-
 def _listed(given: Sequence[str]) -> Iterator[str]:
     for text in given:
         if not text.startswith(LIST):
             yield text
             continue
         try:
-            lines = Path(text.removeprefix(LIST)).read_text(encoding="utf-8").splitlines()
+            lines = Path(text.removeprefix(LIST)).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
                 f"{text}: cannot be read as a list of photographs ({error}); a line each, UTF-8"
             ) from None
-        yield from (line.strip() for line in lines if line.strip())
+        named = [line.strip() for line in lines if line.strip()]
+        if not named:
+            raise InputError(f"{text}: names no photograph; a line each, UTF-8")
+        yield from named
 
 
 def _local(text: str) -> Iterator[Source]:
     for one in select([text]):
         version = " ".join(map(str, size_and_time(one.file)))
-        yield Source(one.path, str(one.file.absolute()), one.mm_per_pixel, version)
+        yield Source(one.path, str(one.file.absolute()), one.mm_per_pixel, version, one.reason)
 
 
 def _remote(text: str) -> Iterator[Source]:

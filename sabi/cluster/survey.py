@@ -17,7 +17,7 @@ from sabi.cluster.shards import Shard
 from sabi.cluster.sources import Source, find_sources
 from sabi.cluster.worker import ShardWorker
 from sabi.grading.model import check, identity
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, system_refusals_told
 from sabi.serving.batch import check_free
 
 TABLE, SHARDS = "grades.parquet", "shards"
@@ -67,7 +67,8 @@ def grade_into_table(
     if not (folder / MARK).exists():
         check_free(out)
     sources = find_sources(given)
-    folder.mkdir(parents=True, exist_ok=True)
+    with system_refusals_told(out):
+        folder.mkdir(parents=True, exist_ok=True)
     with (folder / MARK).open("w") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

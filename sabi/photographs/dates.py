@@ -1,6 +1,7 @@
 """The day on which a photograph was taken."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 from PIL import Image
@@ -16,13 +17,21 @@ def date_of(path: str, file: Path) -> str:
 
     `file` is where it lies; damaged metadata tell nothing.
     """
-    if found := DATE.findall(path):
-        year, _, month, day = found[-1]
-        return f"{year}-{month}-{day}"
+    named = [_day(year, month, day) for year, _, month, day in DATE.findall(path)]
+    if known := [day for day in named if day]:
+        return known[-1]
     try:
         with Image.open(file) as image:
             taken = str(image.getexif().get_ifd(EXIF).get(TAKEN, ""))
     except Exception:  # Pillow raises anything on damaged metadata, which is not what is graded.
         return ""
-    day = re.match(r"(\d{4}):(\d\d):(\d\d)", taken)
-    return "-".join(day.groups()) if day else ""
+    found = re.match(r"(\d{4}):(\d\d):(\d\d)", taken)
+    return _day(*found.groups()) if found else ""
+
+
+def _day(year: str, month: str, day: str) -> str:
+    """A day of the calendar; empty for what is none, as a camera writes whose clock was not set."""
+    try:
+        return date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return ""

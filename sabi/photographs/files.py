@@ -48,5 +48,7 @@ def check_name(file: Path) -> None:
         raise Unusable("a link to a folder; copy the photographs themselves")
     if file.is_dir():
         raise Unusable("a folder with a photograph's name; rename it")
+    if file.exists() and not file.is_file():  # reading it might never end
+        raise Unusable("a pipe, socket or device with a photograph's name; remove it")
     if not file.name.lower().endswith(SUFFIXES):
         raise Unusable(f"not a photograph: the name must end in {', '.join(SUFFIXES)}")

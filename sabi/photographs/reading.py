@@ -201,7 +201,7 @@ def _content(photograph: Path | bytes) -> bytes | Unusable:
     except Unusable as reason:
         return reason
     except FileNotFoundError:
-        return Unusable("there is no such file; it was moved, or only the table of labels names it")
+        return Unusable("there is no such file; it was moved, or is a link that leads nowhere")
     except OSError as error:
         return Unusable(f"cannot be decoded: {error.strerror}")
 

@@ -4,6 +4,7 @@ import errno
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # A full disk, a quota that is used up, the most that a file may have.
@@ -29,6 +30,11 @@ class NoSpace(InputError):
         )
 
 
+def in_a_line(error: BaseException) -> str:
+    """What an error says, 300 characters at most."""
+    return " ".join(str(error).split())[:300]
+
+
 def reasons(error: BaseException) -> Iterator[BaseException]:
     """An error, what led to it, what led to that, to the first of all."""
     reason: BaseException | None = error
@@ -46,3 +52,24 @@ def lacks_space(error: BaseException) -> bool:
                 return True
     mistake = isinstance(error, Exception) and not isinstance(error, InputError)
     return mistake and shutil.disk_usage(Path.cwd()).free < LITTLE
+
+
+@contextmanager
+def system_refusals_told(place: Path) -> Iterator[None]:
+    """In the block, which writes to `place`, an `OSError` becomes an `InputError` that names the file.
+
+    One that there is no such file stays as it is: what is missing is no refusal.
+    """
+    try:
+        yield
+    except OSError as error:
+        if lacks_space(error):
+            there = next(
+                folder for folder in [place.absolute(), *place.absolute().parents] if folder.exists()
+            )
+            raise NoSpace(there, None) from error
+        if error.filename is None or isinstance(error, FileNotFoundError):
+            raise
+        raise InputError(
+            f"{error.filename}: {error.strerror}; see that it can be read, or written where it is to be"
+        ) from error

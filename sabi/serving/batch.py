@@ -4,8 +4,10 @@ While it is at work the folder holds `unfinished.jsonl`: a line that names the m
 then a line for each photograph. The tables are made from it, and at the end it goes.
 """
 
+import fcntl
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,12 @@ def grade_all(
 
     `model` tells the model from every other. Ctrl-C ends it early. What `out` holds of an
     earlier call with the same model is taken over where the file has still the same
-    size and time. Raises `InputError` where `out` holds something else.
+    size and time. Raises `InputError` where `out` holds something else. To be called in `alone`.
     """
     record = out / UNFINISHED
-    done = _begin(record, model)
-    left = [one for one in selected if _state(one) not in done]
+    states = [_state(one) for one in selected]
+    done = _begin(record, model, states)
+    left = [place for place, state in enumerate(states) if state not in done]
     finished = True
     with (
         record.open("a", encoding="utf-8") as stream,
@@ -42,16 +45,41 @@ def grade_all(
         try:
             for start in range(0, len(left), AT_ONCE):
                 some = left[start : start + AT_ONCE]
-                states = [_state(one) for one in some]  # before: what changes meanwhile is graded again
-                rows = grader.grade([one.file for one in some], [one.mm_per_pixel for one in some])
-                for state, row in zip(states, rows, strict=True):
-                    done[state] = row
-                    stream.write(json.dumps([state, asdict(row)]) + "\n")
+                for place in some:  # before: the next call grades again what changes from here on
+                    states[place] = _state(selected[place])
+                for place, row in zip(some, _rows(grader, [selected[p] for p in some]), strict=True):
+                    done[states[place]] = row
+                    stream.write(json.dumps([states[place], asdict(row)]) + "\n")
                 stream.flush()
                 bar.update(len(some))
         except KeyboardInterrupt:
             finished = False
-    return [(one, done[state]) for one in selected if (state := _state(one)) in done], finished
+    known = zip(selected, states, strict=True)
+    return [(one, done[state]) for one, state in known if state in done], finished
+
+
+def _rows(grader: Grader, some: Sequence[Selected]) -> list[Row]:
+    files = [one for one in some if one.reason is None]
+    rows = iter(grader.grade([one.file for one in files], [one.mm_per_pixel for one in files]))
+    return [next(rows) if one.reason is None else Row(reason=one.reason) for one in some]
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """In the block this process alone grades into `out`, which is made if it is not there.
+
+    Raises `InputError` where another is at work, and for a folder that holds something else.
+    """
+    record = out / UNFINISHED
+    if not record.exists():
+        check_free(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with record.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
+        yield
 
 
 def check_free(out: Path) -> None:
@@ -70,21 +98,19 @@ def _state(one: Selected) -> str:
     return json.dumps([one.path, one.mm_per_pixel, *size_and_time(one.file)])
 
 
-def _begin(record: Path, model: str) -> dict[str, Row]:
-    """What `record` knows of this model's grades; a new record if the folder is new."""
-    out = record.parent
-    if record.exists():
-        first, *lines = record.read_text(encoding="utf-8").splitlines() or [""]
-        if first != json.dumps(model):
-            raise InputError(f"{out}: begun with another model; choose another --out, or remove it")
-        known = _whole(lines)
-        # Written again, without a line that a kill has cut.
-        record.write_text("\n".join([first, *map(json.dumps, known)]) + "\n", encoding="utf-8")
-        return {state: Row(**row) for state, row in known}
-    check_free(out)
-    out.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(model) + "\n", encoding="utf-8")
-    return {}
+def _begin(record: Path, model: str, states: Sequence[str]) -> dict[str, Row]:
+    """What `record` knows of this model's grades; `states` are those of the photographs that are meant."""
+    first, *lines = record.read_text(encoding="utf-8").splitlines() or [json.dumps(model)]
+    other = "choose another --out, or remove it"
+    if first != json.dumps(model):
+        raise InputError(f"{record.parent}: begun with another model; {other}")
+    known = _whole(lines)
+    meant = {json.loads(state)[0] for state in states}
+    if known and not any(json.loads(state)[0] in meant for state, _ in known):
+        raise InputError(f"{record.parent}: begun with other photographs; give those, {other}")
+    # Written again, without a line that a kill has cut.
+    record.write_text("\n".join([first, *map(json.dumps, known)]) + "\n", encoding="utf-8")
+    return {state: Row(**row) for state, row in known}
 
 
 def _whole(lines: list[str]) -> list[Any]:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, in_a_line
+from sabi.serving.batch import UNFINISHED
 from sabi.serving.grading import RECORD, TABLE
+from sabi.serving.selection import below_common_folder
 from sabi.tables import read_json
 
 
@@ -13,10 +15,10 @@ def changes(old: Path, new: Path) -> tuple[pd.DataFrame, list[str]]:
     """What became of each specimen, the most worsened first, and notes on what cannot be compared.
 
     A specimen is a piece of steel by the model's pattern of names; where that finds none in either
-    survey, photographs are compared by their file's name. Columns: specimen, before and after (the
-    worst grades' names), score_before and score_after (medians) and change (in grades, negative where
-    it became worse, then by the score). Raises `InputError` for a folder that `sabi grade` did not
-    write, and for surveys of other grades.
+    survey, photographs are compared by their file's name, or by their path where names repeat. Columns:
+    specimen, before and after (the worst grades' names), score_before and score_after (medians) and
+    change (in grades, negative where it became worse, then by the score). Raises `InputError` for a
+    folder that `sabi grade` did not write, and for surveys of other grades.
     """
     records = [_record(folder) for folder in (old, new)]
     names = records[0]["grades"]
@@ -29,7 +31,14 @@ def changes(old: Path, new: Path) -> tuple[pd.DataFrame, list[str]]:
         notes.append(
             "the surveys were graded by two models: a change may be the model's; grade both with one"
         )
-    tables = [_by_specimen(folder, names) for folder in (old, new)]
+    notes += [
+        f"{folder}: is not finished; give its `sabi grade` again, so that all of it is compared"
+        for folder in (old, new)
+        if (folder / UNFINISHED).exists()
+    ]
+    read = [_read(folder) for folder in (old, new)]
+    places = _place_names(read)
+    tables = [_by_specimen(table, place, names) for table, place in zip(read, places, strict=True)]
     both = tables[0].join(tables[1], how="inner", lsuffix="_before", rsuffix="_after")
     for table, folder in zip(tables, (old, new), strict=True):
         if alone := sorted(set(table.index) - set(both.index)):
@@ -57,9 +66,33 @@ def _record(folder: Path) -> dict:
         raise InputError(f"{folder}: not a folder that `sabi grade` wrote ({error})") from None
 
 
-def _by_specimen(folder: Path, names: list[str]) -> pd.DataFrame:
-    """Worst position and median score by specimen, or by name of the file."""
-    table = pd.read_csv(folder / TABLE, encoding="utf-8-sig", dtype={"grade": str, "specimen": str})
-    place = table.specimen.fillna(table.path.str.rsplit("/").str[-1])
-    table = table.assign(specimen=place, position=[names.index(grade) + 1 for grade in table.grade])
+def _read(folder: Path) -> pd.DataFrame:
+    try:
+        # A specimen may be called NA.
+        table = pd.read_csv(folder / TABLE, encoding="utf-8-sig", dtype=str, keep_default_na=False)
+        return table[["path", "specimen", "grade", "score"]].astype({"score": float})
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{folder / TABLE}: not as `sabi grade` wrote it ({in_a_line(error)}); grade into a new folder"
+        ) from None
+
+
+def _place_names(tables: list[pd.DataFrame]) -> list[pd.Series]:
+    """What tells a photograph without a specimen in each survey from its others.
+
+    That is the file's name; where photographs of a survey share one, in both surveys the path
+    below the folder that all of it lie in.
+    """
+    named = [table.path.str.rsplit("/").str[-1] for table in tables]
+    if all(names[table.specimen == ""].is_unique for names, table in zip(named, tables, strict=True)):
+        return named
+    return [pd.Series(below_common_folder([Path(path) for path in table.path])) for table in tables]
+
+
+def _by_specimen(table: pd.DataFrame, names: pd.Series, grades: list[str]) -> pd.DataFrame:
+    """Worst position and median score by specimen, or by what stands for it in `names`."""
+    table = table.assign(
+        specimen=table.specimen.where(table.specimen != "", names),
+        position=[grades.index(grade) + 1 for grade in table.grade],
+    )
     return table.groupby("specimen").agg(position=("position", "min"), score=("score", "median"))

@@ -1,7 +1,7 @@
 """What `sabi grade` does: photographs in, a folder of tables and pages out."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,12 +13,14 @@ from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.model import ModelSpec, identity
 from sabi.photographs import measurements
+from sabi.photographs.files import Unusable
 from sabi.report import pictures
 from sabi.report.colours import grade_colours
+from sabi.runtime.errors import InputError, system_refusals_told
 from sabi.serving import batch, overview, tables, workbook
 from sabi.serving.closer import Look, look_closer
 from sabi.serving.loading import load
-from sabi.serving.selection import select
+from sabi.serving.selection import below_common_folder, select
 from sabi.tables import write_json
 from sabi.words.texts import Language, texts
 
@@ -53,43 +55,53 @@ def grade_into(
     """
     grader = load(model)
     selected = select(given)
-    done, finished = batch.grade_all(grader, identity(model), selected, out)
-    graded = tables.graded_table(done, grader.spec)
-    rejected = tables.rejected_table(done)
-    tables.write_csv(tables.for_people(graded), out / TABLE, measurements.names(graded))
-    tables.write_csv(rejected, out / "rejected.csv")
-    scales = {one.file: one.mm_per_pixel for one in selected}
-    shown = pictures.thumbnails(graded.file[: pictures.MOST])
-    card = card_of(model)
-    facts = facts_of(model, grader.spec, card, language)
-    said = texts(language)
-    workbook.write_workbook(out / WORKBOOK, graded, shown, facts, grader.spec.rating, said)
-    about = {
-        "facts": facts,
-        "drawings": card is not None and card.drawings > 0,
-        "unfinished": None if finished else len(selected),
-        "closer": look_closer(grader, graded, scales, look, out),
-    }
-    page = overview.render(graded, rejected, shown, about, grader.spec.rating, language)
-    (out / PAGE).write_text(page, encoding="utf-8")
-    write_json(
-        {"model": identity(model), "grades": grader.spec.grades, "sound": grader.spec.worst_sound},
-        out / RECORD,
-    )
-    if sort:
-        sort_into_folders(copies_of(graded), grader.spec.grades, out)
-    if finished:
-        batch.finish(out)
-    colours = dict(zip(grader.spec.grades, grade_colours(len(grader.spec.grades)), strict=True))
-    return Survey(graded, rejected, finished, colours)
+    with system_refusals_told(out), _photographs_stay(), batch.alone(out):
+        done, finished = batch.grade_all(grader, identity(model), selected, out)
+        graded = tables.graded_table(done, grader.spec)
+        rejected = tables.rejected_table(done)
+        tables.write_csv(tables.for_people(graded), out / TABLE, measurements.names(graded))
+        tables.write_csv(rejected, out / "rejected.csv")
+        scales = {one.file: one.mm_per_pixel for one in selected}
+        shown = pictures.thumbnails(graded.file[: pictures.MOST])
+        card = card_of(model)
+        facts = facts_of(model, grader.spec, card, language)
+        said = texts(language)
+        workbook.write_workbook(out / WORKBOOK, graded, shown, facts, grader.spec.rating, said)
+        about = {
+            "facts": facts,
+            "drawings": card is not None and card.drawings > 0,
+            "unfinished": None if finished else len(selected),
+            "closer": look_closer(grader, graded, scales, look, out),
+        }
+        page = overview.render(graded, rejected, shown, about, grader.spec.rating, language)
+        (out / PAGE).write_text(page, encoding="utf-8")
+        write_json(
+            {"model": identity(model), "grades": grader.spec.grades, "sound": grader.spec.worst_sound},
+            out / RECORD,
+        )
+        if sort:
+            sort_into_folders(copies_of(graded), grader.spec.grades, out)
+        if finished:
+            batch.finish(out)
+        colours = dict(zip(grader.spec.grades, grade_colours(len(grader.spec.grades)), strict=True))
+        return Survey(graded, rejected, finished, colours)
+
+
+@contextmanager
+def _photographs_stay() -> Iterator[None]:
+    """In the block it is told that a photograph has gone of which a picture or copy is wanted."""
+    try:
+        yield
+    except (Unusable, FileNotFoundError) as reason:
+        raise InputError(
+            f"a photograph changed or went away after it was graded ({reason}); the same command goes on"
+        ) from reason
 
 
 def copies_of(graded: pd.DataFrame) -> list[tuple[str, str, Path]]:
     """The grade of each photograph, its path below the folder that all lie in, and the file."""
-    files = [file.absolute() for file in graded.file]
-    base = os.path.commonpath([file.parent for file in files]) if files else ""
-    places = [file.relative_to(base).as_posix() for file in files]
-    return list(zip(graded.grade, places, files, strict=True))
+    files = list(graded.file)
+    return list(zip(graded.grade, below_common_folder(files), files, strict=True))
 
 
 def facts_of(model: Path, spec: ModelSpec, card: Card | None, language: Language) -> list[tuple[str, str]]:

@@ -11,10 +11,10 @@ from sabi.grading.doubt import PICTURE
 from sabi.photographs.partition import specimen_of
 from sabi.report import pictures
 from sabi.report.templates import template
-from sabi.runtime.errors import InputError
+from sabi.runtime.errors import InputError, system_refusals_told
 from sabi.serving import tables
 from sabi.serving.loading import load
-from sabi.serving.selection import select
+from sabi.serving.selection import below_common_folder, select
 from sabi.words.texts import Language, texts
 
 TABLE, PAGE = "labels.csv", "index.html"
@@ -26,14 +26,16 @@ def choose_into(
 ) -> pd.DataFrame:
     """Choose `count` of the photographs that `given` names; the list and the page lie in `out`.
 
-    The list is to be filled in: columns file, grade (empty) and specimen, the first
-    would teach the model in the folder `model` most. Neither tells the model's grade, which
-    would lead the inspector's. Pictures that show nothing are left out. Raises `InputError`
-    as `select` and `load` do, for an `out` that is there, and if nothing can be graded.
+    The list is to be filled in: columns file (below the folder that all photographs lie in, as it is
+    then in data/raw), grade (empty) and specimen, the first would teach the model in the folder `model`
+    most. Neither tells the model's grade, which would lead the inspector's. Pictures that show nothing
+    are left out. Raises `InputError` as `select` and `load` do, for an `out` that is there, and if
+    nothing can be graded.
     """
     if out.exists():
         raise InputError(f"{out}: is there already and stays as it is; choose another --out")
-    grader, selected = load(model), select(given)
+    grader = load(model)
+    selected = [one for one in select(given) if one.reason is None]
     files, scales = [one.file for one in selected], [one.mm_per_pixel for one in selected]
     rows, features = grader.grade_with_features(files, scales, "grade")
     graded = [place for place, row in enumerate(rows) if row.reason is None]
@@ -46,14 +48,16 @@ def choose_into(
     distances = np.array([rows[place].distance for place in fit], float)
     chosen = [fit[row] for row in choose(features, np.array(sizes, float), distances, count)]
 
+    below = below_common_folder(files)
     table = pd.DataFrame(
         {
-            "file": [selected[place].path for place in chosen],
+            "file": [below[place] for place in chosen],
             "grade": "",
             "specimen": [specimen_of(selected[place].path, grader.spec.specimen) or "" for place in chosen],
         }
     )
-    out.mkdir(parents=True)
+    with system_refusals_told(out):
+        out.mkdir(parents=True)
     tables.write_csv(table, out / TABLE)
     shown = pictures.thumbnails([files[place] for place in chosen[: pictures.MOST]])
     encoded = [pictures.base64_of(picture) for picture in shown]

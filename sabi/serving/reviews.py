@@ -21,10 +21,12 @@ begin select raise(abort, 'a review is never changed; add another'); end;
 create trigger if not exists review_remains before delete on review
 begin select raise(abort, 'a review is never deleted; add another'); end;
 """
-# An inspector's last word on each file, in the order in which the files were first graded.
+# An inspector's last word on each file, in the order in which the files were first graded. Photographs of
+# one name that differ are several, which `labels.csv` then tells.
 LABELS = """
 select path, grade, specimen from review
-join (select min(id) as first, max(id) as last from review where inspector = ? group by path) on id = last
+join (select min(id) as first, max(id) as last from review where inspector = ? group by path, sha256)
+on id = last
 order by first
 """
 

@@ -1,5 +1,6 @@
 """Which photographs a command line means: files, folders, patterns."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 from sabi.photographs import label_table, labels, measurements
 from sabi.photographs.files import find
 from sabi.runtime.errors import InputError
+
+# By these a folder is known that `sabi grade` wrote: copies in it are no photographs of a survey.
+MADE = ("survey.json", "unfinished.jsonl", "grades.parquet")
 
 
 @dataclass(frozen=True)
@@ -17,16 +21,19 @@ class Selected:
     file: Path
     mm_per_pixel: float | None  # None: not known
     measured: dict[str, float] = field(default_factory=dict, compare=False)  # in the survey, beside grades
+    reason: str | None = None  # why a row of the table of labels is of no file
 
 
 def select(given: Sequence[str]) -> list[Selected]:
     """The files of `given` in that order, each once; those of a folder sorted, whatever lies below it.
 
     What is neither a file nor a folder is a pattern, in which `**` stands for any
-    folders. Scales and measurements are those of the table of labels of a folder that is named.
-    Raises `InputError` for what stands for no file, and for a table that is none.
+    folders. Scales and measurements are those of the table of labels of a folder that is named. What
+    an earlier `sabi grade` wrote below such a folder is left out. Raises `InputError` for what stands
+    for no file, and for a table that is none.
     """
     chosen: dict[Path, Selected] = {}
+    places: dict[Path, Path] = {}
     for text in given:
         files = _files(text)
         if not files:
@@ -34,8 +41,18 @@ def select(given: Sequence[str]) -> list[Selected]:
                 f"{text}: no such file or folder, or no file in it; name photographs or their folder"
             )
         for selected in files:
-            chosen.setdefault(selected.file.absolute(), selected)
+            folder = selected.file.parent
+            if folder not in places:
+                places[folder] = folder.resolve()
+            chosen.setdefault(places[folder] / selected.file.name, selected)
     return list(chosen.values())
+
+
+def below_common_folder(files: Sequence[Path]) -> list[str]:
+    """The path of each of `files` below the innermost folder that all lie in, with `/`."""
+    absolute = [file.absolute() for file in files]
+    base = os.path.commonpath([file.parent for file in absolute]) if absolute else ""
+    return [file.relative_to(base).as_posix() for file in absolute]
 
 
 def size_and_time(file: Path) -> list[int]:
@@ -49,19 +66,34 @@ def size_and_time(file: Path) -> list[int]:
 
 def _files(text: str) -> list[Selected]:
     place = Path(text)
+    if not text.strip():  # an unset variable is not the working directory
+        return []
     if place.is_dir():
-        there = find(place)
-        scales, nowhere = labels.scales(place, there)
-        found = sorted(
-            {*there, *nowhere} - {*label_table.FILES}
-        )  # what only the table names is told as missing
-        known, _ = measurements.read(place, there)
-        numbers = known.set_index("path").to_dict("index")
-        return [
-            Selected((place / path).as_posix(), place / path, scales.get(path), numbers.get(path, {}))
-            for path in found
-        ]
+        return _of_folder(place)
     if place.exists() or place.is_symlink():
         return [Selected(place.as_posix(), place, None)]
-    matches = map(str, sorted(Path(place.anchor or ".").glob(str(place.relative_to(place.anchor)))))
+    try:
+        matches = map(str, sorted(Path(place.anchor or ".").glob(str(place.relative_to(place.anchor)))))
+    except ValueError as error:
+        raise InputError(f"{text}: no such file, and no pattern ({error})") from None
     return [selected for match in matches for selected in _files(match)]
+
+
+def _of_folder(place: Path) -> list[Selected]:
+    there = find(place)
+    made = {path.rpartition("/")[0] for path in there if path.rpartition("/")[2] in MADE} - {""}
+    there = [path for path in there if not any(path.startswith(f"{folder}/") for folder in made)]
+    scales, nowhere = labels.scales(place, there)
+    known, _ = measurements.read(place, there)
+    numbers = known.set_index("path").to_dict("index")
+    files = {
+        path: Selected((place / path).as_posix(), place / path, scales.get(path), numbers.get(path, {}))
+        for path in there
+        if path not in label_table.FILES
+    }
+    rows = {
+        written: Selected(f"{place.as_posix()}/{written}", place / written, None, reason=reason)
+        for written, reason in nowhere.items()
+    }
+    both = files | {f"{written}\0": row for written, row in rows.items()}
+    return [both[path] for path in sorted(both)]

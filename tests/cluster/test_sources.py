@@ -35,7 +35,7 @@ def test_scales_are_those_of_the_folders_table(folder):
 
 def test_a_list_in_a_file_names_what_is_typed_otherwise(folder):
     listed = folder / "list.txt"
-    listed.write_text(f"{folder}/b\n\n  {folder}/a.jpg  \n", encoding="utf-8")
+    listed.write_text(f"{folder}/b\n\n  {folder}/a.jpg  \n", encoding="utf-8-sig")  # as Notepad does
     assert find_sources([f"@{listed}"]) == find_sources([str(folder / "a.jpg"), str(folder / "b")])
 
 
@@ -124,3 +124,12 @@ def test_photographs_of_an_s3_bucket_are_found_and_read(bucket, folder):
     system.pipe("rust/survey/2.jpg", b"another")
     assert find_sources([f"{bucket}/survey"])[1] != found[1]
     assert find_sources([f"{bucket}/survey/10.jpg"]) == found[:1]
+
+
+def test_a_list_of_nothing_and_a_row_of_no_file_are_told(folder):
+    (folder / "list.txt").write_text("\n")
+    with pytest.raises(InputError, match=r"list.txt: names no photograph"):
+        find_sources([f"@{folder}/list.txt"])
+    (folder / "b/labels.csv").write_text("file,mm_per_pixel\n../a.jpg,0.5\n")
+    outside = next(source for source in find_sources([str(folder / "b")]) if source.reason)
+    assert outside.path.endswith("b/../a.jpg") and "leads out of the folder" in str(read(outside))

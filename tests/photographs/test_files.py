@@ -90,3 +90,9 @@ def test_other_suffixes_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(INTACT["PNG"])
     with pytest.raises(Unusable, match="must end in"):
         check_name(tmp_path / name)
+
+
+def test_a_pipe_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(Unusable, match="a pipe, socket or device with a photograph's name"):
+        check_name(tmp_path / "a.jpg")

@@ -241,3 +241,77 @@ def test_exit_statuses(here, tmp_path):
         and said.startswith("error: nowhere: no such file or folder")
         and not (tmp_path / "wrong").exists()
     )
+
+
+def test_what_changes_or_goes_while_it_is_graded_stands_in_a_table(here, tmp_path, monkeypatch):
+    raw = shutil.copytree("photographs", tmp_path / "photographs")
+    changed, gone = sorted((raw / "2026-11-25").glob("*.jpg"))[:2]
+    real = Grader.grade
+
+    def grade(self, photographs, *rest):
+        rows = real(self, photographs, *rest)
+        os.utime(changed, ns=(1, 1))
+        gone.unlink(missing_ok=True)
+        return rows
+
+    monkeypatch.setattr(Grader, "grade", grade)
+    with pytest.raises(InputError, match=r"went away after it was graded .*; the same command goes on"):
+        grade_into(tmp_path / "out", [str(raw)], here)
+    monkeypatch.setattr(Grader, "grade", real)
+    assert {str(changed), str(gone)} - {*read_paths(tmp_path / "out", raw, here)} == {str(gone)}
+
+
+def read_paths(out: Path, raw: Path, model: Path) -> list[str]:
+    """What a grading that goes on gives: the paths of all photographs."""
+    made = grade_into(out, [str(raw)], model)
+    assert made.finished
+    return [str(file) for file in made.graded.file]
+
+
+def test_two_gradings_into_one_folder_and_other_photographs_into_a_begun_one_are_refused(
+    here, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        interrupted_after(2, patch)
+        grade_into(out, ["photographs"], here)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    other = shutil.copytree("photographs", tmp_path / "others")
+    with pytest.raises(InputError, match="begun with other photographs; give those, choose another --out"):
+        grade_into(out, [str(other)], here)
+    with batch.alone(out), pytest.raises(InputError, match="another `sabi grade` is at work there"):
+        grade_into(out, ["photographs"], here)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    (out / batch.UNFINISHED).write_text("")  # as after a power cut
+    assert grade_into(out, ["photographs"], here).finished
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "link"])
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(here, tmp_path, out):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=rf"^{tmp_path}/{out}.*: (Not a directory|File exists); see that"):
+        grade_into(tmp_path / out, ["photographs"], here)
+
+
+def test_photographs_of_one_name_are_compared_by_folder_and_specimens_called_na_by_that(here, tmp_path):
+    for survey in ("old", "new"):
+        grade_into(tmp_path / survey, ["photographs"], here)
+        table = read(tmp_path / survey / "grades.csv")
+        *_, best = names = json.loads((tmp_path / survey / "survey.json").read_text())["grades"]
+        worst = names[0]
+        grades = [worst, best if survey == "old" else worst, best, best]
+        table["path"] = ["2025/b1/IMG.jpg", "2025/b2/IMG.jpg", "2025/b1/a.jpg", "2025/b1/b.jpg"]
+        table["path"] = table.path.str.replace("2025", survey)
+        table["specimen"] = ["", "", "NA", "NA"]
+        table.assign(grade=grades).to_csv(tmp_path / survey / "grades.csv", index=False, encoding="utf-8-sig")
+    compared, notes = changes(tmp_path / "old", tmp_path / "new")
+    found = dict(zip(compared.specimen, zip(compared.before, compared.after, strict=True), strict=True))
+    assert found == {"b2/IMG.jpg": (best, worst), "b1/IMG.jpg": (worst, worst), "NA": (best, best)}
+    assert notes == []
+    (tmp_path / "new" / batch.UNFINISHED).write_text("")
+    assert "new: is not finished" in changes(tmp_path / "old", tmp_path / "new")[1][0]
+    text = (tmp_path / "new/grades.csv").read_text(encoding="utf-8-sig")
+    (tmp_path / "new/grades.csv").write_text(text.replace(",", ";"))
+    with pytest.raises(InputError, match=r"new/grades.csv: not as `sabi grade` wrote it"):
+        changes(tmp_path / "old", tmp_path / "new")

@@ -1,5 +1,6 @@
 """Inspectors' grades are only ever added, and the last of each file counts."""
 
+import dataclasses
 import sqlite3
 
 import pytest
@@ -51,3 +52,12 @@ def test_the_last_word_on_each_file_in_the_order_of_the_first(given, tmp_path_fa
     table = labels(file, "a")
     assert list(table) == ["path", "grade", "specimen"]
     assert list(zip(table.path, table.grade, strict=True)) == list(expected.items())
+
+
+def test_two_photographs_of_one_name_are_two_rows(tmp_path):
+    """`labels.csv` then says that the name has several rows; one grade would be lost without a word."""
+    file = tmp_path / "reviews.db"
+    prepare(file)
+    for digest, grade in (("1", "2"), ("2", "5"), ("1", "3")):
+        add(file, dataclasses.replace(review("a.jpg", grade), sha256=digest * 64))
+    assert labels(file, "a").grade.tolist() == ["3", "5"]
