@@ -125,9 +125,13 @@ def check(folder: Path) -> None:
     named = dict(line.split("  ", 1)[::-1] for line in lines if re.fullmatch("[0-9a-f]{64}  .+", line))
     for name in sorted(named.keys() | {file.relative_to(folder).as_posix() for file in _parts(folder)}):
         file = folder / name
+        if name not in named:
+            raise InputError(
+                f"{file}: {SUMS} does not name it; remove it if it came from elsewhere, else {way_out(folder)}"
+            )
         if not file.is_file():
             raise InputError(f"{file}: no such file, but {SUMS} names it; {way_out(folder)}")
-        if sha256_of(file) != named.get(name):
+        if sha256_of(file) != named[name]:
             raise InputError(f"{file}: damaged, its checksum is not that of {SUMS}; {way_out(folder)}")
 
 

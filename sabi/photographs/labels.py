@@ -112,6 +112,8 @@ def _ungraded_rows(table: Path, unwanted: tuple[str, ...] = ()) -> list[Row]:
     rows = read_rows(table, "file", unwanted)
     columns = list(rows[0]) if rows else []
     # A scale under another name would not be used, without a word.
+    if "grade" in columns and "mm_per_pixel" not in columns:  # a table of grades says nothing here
+        return rows
     meant = "mm_per_pixel" in columns or difflib.get_close_matches("mm_per_pixel", columns)
     return rows if measured_columns(rows) and not meant else read_rows(table, "mm_per_pixel", unwanted)
 

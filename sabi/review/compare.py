@@ -1,8 +1,8 @@
 """The experiments of a commit side by side, each against the best: `sabi compare [COMMIT]`.
 
 Writes `comparison.md`, `comparison.csv` and `comparison.png`. The best is the
-one whose scores err least on validation, of those tested on the most photographs; so test
-photographs only judge.
+one whose scores err least on validation, of those tested on the most photographs and lacking no fold;
+so test photographs only judge.
 Experiments that differ in nothing but `split.fold` are one line: their test
 partitions are pooled.
 """
@@ -39,6 +39,7 @@ class Entry:
 
     name: str
     results: list[Result]
+    whole: bool = True  # no fold is missing
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -123,7 +124,8 @@ def entries(found: dict[str, Result]) -> list[Entry]:
         folds = found[names[0]].params["split"].get("folds", 1)
         of_fold = {found[name].params["split"].get("fold", 0): found[name] for name in names}
         suffix = f" ({len(of_fold)} of {folds} folds)" if folds > 1 else ""
-        lines.append(Entry(names[0] + suffix, [of_fold[fold] for fold in sorted(of_fold)]))
+        ordered = [of_fold[fold] for fold in sorted(of_fold)]
+        lines.append(Entry(names[0] + suffix, ordered, len(of_fold) == folds))
     return lines
 
 
@@ -189,11 +191,13 @@ def against(best: Entry, entry: Entry, *, resamples: int, seed: int) -> dict[str
 def best_of(lines: list[Entry]) -> Entry:
     """The entry that errs least on validation, of those tested on the most photographs.
 
-    A cross-validation tests every photograph; what was tested on a part of them cannot lead it.
+    A cross-validation tests every photograph; what was tested on a part of them cannot lead it. One that
+    lacks folds leads only where all do.
     """
-    most = max(len(entry.predictions) for entry in lines)
-    whole = [entry for entry in lines if len(entry.predictions) == most]
-    return min(whole, key=lambda entry: entry.validation_rmse)
+    eligible = [entry for entry in lines if entry.whole] or lines
+    most = max(len(entry.predictions) for entry in eligible)
+    tested = [entry for entry in eligible if len(entry.predictions) == most]
+    return min(tested, key=lambda entry: entry.validation_rmse)
 
 
 def table(lines: list[Entry], best: Entry, base: dict[str, Any]) -> pd.DataFrame:
@@ -210,11 +214,9 @@ def table(lines: list[Entry], best: Entry, base: dict[str, Any]) -> pd.DataFrame
 def markdown(rows: pd.DataFrame, failed: dict[str, str]) -> str:
     """The comparison as two tables, figures and differences, and the experiments that failed."""
     best = rows.iloc[0]
-    lines = [
-        "| experiment | members | other settings "
-        "| accuracy | kappa | MAE | sensitivity | training, s | parameters |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    metrics = [TITLES[name].partition(",")[0] for name in SHOWN]
+    heading = ["experiment", "members", "other settings", *metrics, "training, s", "parameters"]
+    lines = [f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}"]
     for row in rows.to_dict("records"):
         cells = [_with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in SHOWN]
         seconds = _number(row["seconds"], ".0f")

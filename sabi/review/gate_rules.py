@@ -35,7 +35,7 @@ def judge(base: str) -> tuple[int, str]:
             f"{changed}: changed but not committed; commit first "
             "(if it was `dvc repro` that changed it, the commit does not give the results it holds)"
         )
-    old, new = checked(commit(base), base), checked(git("rev-parse", "HEAD").strip(), "HEAD")
+    old, new = checked(commit(base), base, base=True), checked(git("rev-parse", "HEAD").strip(), "HEAD")
     return compared(old, new, load(), base)
 
 
@@ -52,8 +52,10 @@ def commit(revision: str) -> str:
             raise InputError(f"{revision!r}: no such revision; `git branch -a` shows them") from None
 
 
-def checked(commit: str, name: str) -> Result:
+def checked(commit: str, name: str, base: bool = False) -> Result:
     """The result of a commit, whose `name` is for messages.
+
+    The code of a `base` may know fewer metrics; of HEAD all are there.
 
     Raises `InputError` as `sabi.review.results.read` does, if `dvc.lock` does not
     belong to the commit, if a test photograph is there twice, and if the
@@ -77,6 +79,8 @@ def checked(commit: str, name: str) -> Result:
     if sets.given(table):
         again |= sets.measure(table, result.grades)
     for metric, value in again.items():
+        if base and metric not in result.metrics:
+            continue
         if not _same(value, result.metrics.get(metric)):
             raise InputError(
                 f"{name}: {metric} in {METRICS} is {result.metrics.get(metric)}, "
@@ -114,7 +118,9 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
         if after.empty:
             raise InputError(f"{differ}, none in both; nothing can be compared")
         if settings.gate.test_photographs == "same":
-            unjudged.append(f"{differ} (below, those in both are compared)")
+            unjudged.append(
+                f"{differ} (below, those in both are compared; gate.test_photographs=common judges by them)"
+            )
         else:
             notes.append(f"**The {differ}:** those in both are compared.")
     if moved := (before.specimen != after.specimen).sum():
@@ -122,7 +128,9 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
 
     found = differences(before, after, new.grades, **settings.evaluate.bootstrap.model_dump())
     rows, outcomes = [HEADER, ["---"] * len(HEADER)], {}
-    if "coverage" not in found:
+    if sets.given(old.predictions) and not sets.given(new.predictions):
+        unjudged.append("HEAD has no sets of grades for coverage, set_size and look; run `dvc repro`")
+    elif "coverage" not in found:
         notes.append(f"{base} has no sets of grades: coverage, set_size and look are not judged.")
     judged = [(name, rule) for name, rule in settings.gate.rules if name in found]
     for name, rule in judged:

@@ -6,6 +6,7 @@ from platformdirs import user_cache_path
 
 from sabi.grading.card import repository_of
 from sabi.grading.grader import Grader
+from sabi.runtime.errors import InputError
 from sabi.runtime.store import STORE
 
 
@@ -14,7 +15,14 @@ def load(model: Path, keep_readings: bool = True) -> Grader:
 
     Without `keep_readings` photographs as the networks see them are not.
 
-    Raises `InputError` as `Grader.load` does.
+    Raises `InputError` as `Grader.load` does, and if there is no place to keep anything.
     """
-    root = repository_of(model) or user_cache_path("sabi", ensure_exists=True)
+    root = repository_of(model) or user_cache_path("sabi")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{root}: {error.strerror}; embeddings are kept there: "
+            "let XDG_CACHE_HOME name a folder that can be written"
+        ) from None
     return Grader.load(model, root / STORE, keep_readings)

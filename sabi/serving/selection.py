@@ -35,7 +35,10 @@ def select(given: Sequence[str]) -> list[Selected]:
     chosen: dict[Path, Selected] = {}
     places: dict[Path, Path] = {}
     for text in given:
-        files = _files(text)
+        try:
+            files = _files(text)
+        except OSError as error:  # no right to look, a name that is too long
+            raise InputError(f"{text}: {error.strerror}") from None
         if not files:
             raise InputError(
                 f"{text}: no such file or folder, or no file in it; name photographs or their folder"

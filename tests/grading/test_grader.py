@@ -152,6 +152,15 @@ def test_a_model_that_lacks_a_file_is_refused_at_once(folder, tmp_path, lost):
         Grader.load(copy)
 
 
+def test_a_file_that_a_computer_adds_is_told_from_a_damaged_one(folder, tmp_path):
+    copy = shutil.copytree(folder / "model", tmp_path / "model")
+    (copy / "cnn1/.DS_Store").write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"cnn1/.DS_Store: SHA256SUMS does not name it; remove it if it came"
+    ):
+        Grader.load(copy)
+
+
 @pytest.mark.parametrize("damaged", HELD)
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b"PK\xff\xff"])
 def test_a_file_that_is_another_is_refused_with_its_name_and_the_way_out(folder, tmp_path, damaged, content):

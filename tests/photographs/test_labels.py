@@ -408,3 +408,11 @@ def test_what_inspectors_rows_cannot_say_is_told(tmp_path, rows, said):
 def test_a_table_of_scales_alone_may_name_inspectors(tmp_path):
     folder = with_table(tmp_path, "file,mm_per_pixel,inspector\n3_a.jpg,0.1,mori\n")
     assert read(folder, ["3_a.jpg"], labels())[0] == {"3_a.jpg": Label(3, None, 0.1)}
+
+
+def test_a_table_of_grades_beside_photographs_to_grade_says_no_scale(tmp_path):
+    with_table(tmp_path, "file,grade\na.jpg,3\n")
+    assert scales(tmp_path, [FILE, "a.jpg"]) == ({}, {})
+    with_table(tmp_path, "file,grade,mm_per_px\na.jpg,3,1\n")
+    with pytest.raises(InputError, match="call it mm_per_pixel"):
+        scales(tmp_path, [FILE, "a.jpg"])

@@ -84,6 +84,17 @@ def test_what_tests_a_part_only_cannot_be_the_best():
     assert compare.best_of([Entry("part", [part]), Entry("whole", [whole])]).name == "whole"
 
 
+def test_a_cross_validation_that_lacks_folds_cannot_be_the_best():
+    found = {COMMITTED: result(1, 0.8, rmse=0.9, photographs=range(40))}
+    for k in (0, 1):
+        photographs = range(100 + 40 * k, 140 + 40 * k)
+        found[f"a{k}"] = result(2 + k, 0.9, rmse=0.1, split={"folds": 3, "fold": k}, photographs=photographs)
+    lines = entries(found)
+    assert [line.whole for line in lines] == [True, False]
+    assert compare.best_of(lines).name == COMMITTED
+    assert compare.best_of(lines[1:]).name == "a0 (2 of 3 folds)"  # there is no other
+
+
 def test_results_without_common_photographs_are_not_compared():
     lines = [
         Entry("a", [result(1, 0.9, 0.1)]),

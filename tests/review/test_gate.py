@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sabi.evaluation import sets
 from sabi.evaluation.differences import Difference, verdict
 from sabi.evaluation.metrics import METRICS, measure
 from sabi.grades import Grades
@@ -469,3 +470,29 @@ def test_a_result_whose_lock_cannot_be_read_is_refused(repository):
 def test_what_the_repository_holds_is_what_was_drawn(recorded):
     rating = Grades(("1", "2", "3", "4", "5"), 3)
     pd.testing.assert_frame_equal(read_graded(recorded / FILES[2], rating), drawn(), check_dtype=False)
+
+
+def test_a_metric_that_the_code_of_the_base_did_not_know_is_judged_by_its_predictions(repository, capsys):
+    known = measured(drawn())
+    write_json({name: known[name] for name in known if name != "kappa"}, repository / "drawn/ensemble.json")
+    rerun(repository)
+    shell("git branch old", repository)
+    record(repository, drawn())
+    status, text = judged(capsys, "old")
+    assert status == 0 and rows(text)["kappa"][5] == "kept"
+    shell("git branch new && git checkout -q old", repository)
+    status, text = judged(capsys, "new")
+    assert status == 2 and "HEAD: kappa in metrics/ensemble.json is None" in text
+
+
+def test_sets_of_grades_that_only_head_lacks_cannot_be_judged(repository, capsys):
+    table = drawn()
+    table = table.assign(low=table.predicted, high=table.predicted, look="")
+    record(repository, table, **sets.measure(table, RATING))
+    shell("git branch old", repository)
+    record(repository, drawn())
+    status, text = judged(capsys, "old")
+    assert status == 2 and "HEAD has no sets of grades for coverage" in text.splitlines()[0]
+    shell("git branch new && git checkout -q old", repository)
+    status, text = judged(capsys, "new")
+    assert status == 0 and "new has no sets of grades: coverage, set_size and look are not judged" in text

@@ -315,3 +315,11 @@ def test_photographs_of_one_name_are_compared_by_folder_and_specimens_called_na_
     (tmp_path / "new/grades.csv").write_text(text.replace(",", ";"))
     with pytest.raises(InputError, match=r"new/grades.csv: not as `sabi grade` wrote it"):
         changes(tmp_path / "old", tmp_path / "new")
+
+
+def test_a_place_to_keep_embeddings_that_cannot_be_made_is_told_with_the_way_out(here, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"file/sabi: Not a directory; .* let XDG_CACHE_HOME name a folder"):
+        grade_into(tmp_path / "out", ["photographs"], here)
+    assert not (tmp_path / "out").exists()

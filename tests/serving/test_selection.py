@@ -76,3 +76,8 @@ def test_a_row_of_the_table_adds_no_file_from_elsewhere(bridge):
     assert [*reasons] == ["bridge/../other.jpg", "bridge/B.png", "bridge/gone.jpg"]
     said = ["leads out of the folder", "fits several files", "there is no such file"]
     assert all(part in reason for part, reason in zip(said, reasons.values(), strict=True))
+
+
+def test_a_name_that_the_system_refuses_is_told(bridge):
+    with pytest.raises(InputError, match="a: File name too long"):
+        select(["a" * 300])
