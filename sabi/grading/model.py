@@ -127,7 +127,8 @@ def check(folder: Path) -> None:
         file = folder / name
         if name not in named:
             raise InputError(
-                f"{file}: {SUMS} does not name it; remove it if it came from elsewhere, else {way_out(folder)}"
+                f"{file}: {SUMS} does not name it; "
+                f"remove it if it came from elsewhere, else {way_out(folder)}"
             )
         if not file.is_file():
             raise InputError(f"{file}: no such file, but {SUMS} names it; {way_out(folder)}")
