@@ -111,9 +111,9 @@ def _ungraded_rows(table: Path, unwanted: tuple[str, ...] = ()) -> list[Row]:
     """The rows of a table that gives no grades, but scales or measurements."""
     rows = read_rows(table, "file", unwanted)
     columns = list(rows[0]) if rows else []
-    # A scale under another name would not be used, without a word.
     if "grade" in columns and "mm_per_pixel" not in columns:  # a table of grades says nothing here
         return rows
+    # A scale under another name would not be used, without a word.
     meant = "mm_per_pixel" in columns or difflib.get_close_matches("mm_per_pixel", columns)
     return rows if measured_columns(rows) and not meant else read_rows(table, "mm_per_pixel", unwanted)
 

@@ -56,10 +56,7 @@ def lacks_space(error: BaseException) -> bool:
 
 @contextmanager
 def system_refusals_told(place: Path) -> Iterator[None]:
-    """In the block, which writes to `place`, an `OSError` becomes an `InputError` that names the file.
-
-    One that there is no such file stays as it is: what is missing is no refusal.
-    """
+    """In the block, which writes to `place`, an `OSError` becomes an `InputError` that names the file."""
     try:
         yield
     except OSError as error:
@@ -68,7 +65,7 @@ def system_refusals_told(place: Path) -> Iterator[None]:
                 folder for folder in [place.absolute(), *place.absolute().parents] if folder.exists()
             )
             raise NoSpace(there, None) from error
-        if error.filename is None or isinstance(error, FileNotFoundError):
+        if error.filename is None:
             raise
         raise InputError(
             f"{error.filename}: {error.strerror}; see that it can be read, or written where it is to be"

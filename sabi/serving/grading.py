@@ -55,7 +55,7 @@ def grade_into(
     """
     grader = load(model)
     selected = select(given)
-    with system_refusals_told(out), _photographs_stay(), batch.alone(out):
+    with system_refusals_told(out), batch.alone(out), _photographs_stay():
         done, finished = batch.grade_all(grader, identity(model), selected, out)
         graded = tables.graded_table(done, grader.spec)
         rejected = tables.rejected_table(done)
