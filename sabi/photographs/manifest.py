@@ -181,11 +181,7 @@ def doubts(summary: dict[str, Any]) -> list[str]:
             f"{' and '.join(groups[0])}, which count as different pieces of steel; if they are one, {known}; "
             "give them one name"
         )
-    notes += [
-        f"labels: the column {name} has cells that are no numbers, such as {text!r}, which count as empty"
-        for name, text in summary["no_numbers"].items()
-    ]
-    return notes
+    return notes + measurements.told(summary["no_numbers"])
 
 
 def _same_pixels(accepted: dict[str, Decoded], folder: Path) -> list[list[str]]:

@@ -49,5 +49,13 @@ def read(folder: Path, found: Iterable[str]) -> tuple[pd.DataFrame, dict[str, st
     return means.rename(columns=others_named), others
 
 
+def told(others: dict[str, str]) -> list[str]:
+    """A line for each column of `read` with a cell that is no number, by such a cell."""
+    return [
+        f"labels: the column {name} has cells that are no numbers, such as {text!r}, which count as empty"
+        for name, text in others.items()
+    ]
+
+
 def _free(name: str, columns: list[str]) -> str:
     return _free(f"{name}_", columns) if name in columns else name

@@ -37,6 +37,8 @@ def print_survey(survey: Survey, out: Path) -> None:
         console.print(f"... and {len(survey.graded) - MOST} better ones")
     for row in survey.rejected.to_dict("records"):
         console.print(Text(f"not graded: {row['path']}: {row['reason']}"), soft_wrap=True)
+    for note in survey.notes:
+        console.print(Text(f"note: {note}"), soft_wrap=True)
     if some := int((survey.graded["look"] != "").sum()):
         console.print(said["look_at_some"].format(count=some), soft_wrap=True)
     counts = survey.graded.grade.value_counts()

@@ -13,7 +13,7 @@ from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.model import ModelSpec, identity
 from sabi.photographs import measurements
-from sabi.photographs.files import Unusable
+from sabi.photographs.files import Unusable, find
 from sabi.report import pictures
 from sabi.report.colours import grade_colours
 from sabi.runtime.errors import InputError, system_refusals_told
@@ -38,6 +38,7 @@ class Survey:
     rejected: pd.DataFrame
     finished: bool  # nothing is left to grade
     colours: dict[str, str]  # of the grades' names, worst first
+    notes: list[str]  # what of the tables of labels is not used
 
 
 def grade_into(
@@ -84,7 +85,13 @@ def grade_into(
         if finished:
             batch.finish(out)
         colours = dict(zip(grader.spec.grades, grade_colours(len(grader.spec.grades)), strict=True))
-        return Survey(graded, rejected, finished, colours)
+        return Survey(graded, rejected, finished, colours, _unread(given))
+
+
+def _unread(given: Sequence[str]) -> list[str]:
+    folders = [Path(text) for text in given if Path(text).is_dir()]
+    others = [measurements.read(folder, find(folder))[1] for folder in folders]
+    return [line for one in others for line in measurements.told(one)]
 
 
 @contextmanager

@@ -107,8 +107,12 @@ def test_the_page_stands_alone_and_names_every_photograph(here, tmp_path, langua
 def test_what_the_survey_measured_stands_in_every_table(here, survey, tmp_path, monkeypatch):
     shutil.copytree(survey / "photographs/2026-11-25", place := tmp_path / "measured")
     rows = "file,thickness_um,remark\ndrawing01.jpg,312.25,wet\ndrawing03.jpg,-7,dry\n"
+    rows += 'drawing04.jpg,"1,234",dry\n'
     (place / "labels.csv").write_text(rows, encoding="utf-8")
     made = grade_into(tmp_path / "out", [str(place)], here)
+    assert made.notes == [
+        "labels: the column thickness_um has cells that are no numbers, such as '1,234', which count as empty"
+    ]
     assert list(made.rejected.path) == [f"{place}/notes.txt"]
     table = read(tmp_path / "out/grades.csv")
     known = {Path(row.path).name: row.thickness_um for row in table.itertuples()}
