@@ -29,7 +29,8 @@ def main(params: Params) -> None:
     notes = what_to_note(params, summary) + strangers(files, summary)
     notes += few_specimens(metrics["ensemble"]["counts"], rating)
     model = ModelSpec.read(MODEL)
-    notes += without_limits(model.doubt) + never_given(model.thresholds, rating)
+    notes += without_limits(model.doubt)
+    notes += never_given(model.thresholds, rating) if model.correction is None else []
     PAGE.write_text(render(params, metrics, intervals, summary, notes), encoding="utf-8")
 
     results = [MANIFEST, REJECTED, Path("data/grades/grades.csv"), Path("data/grades/unlabelled.csv")]

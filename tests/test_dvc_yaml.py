@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -194,10 +195,11 @@ def test_what_dvcs_run_cache_overlooks_in_a_section_is_listed_by_its_name(stage)
     """It drops keys of these names at any depth, so that another value would give the results of before."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     listed = STAGES[stage].get("params", [])
+    values = {section: reduce(lambda held, key: held[key], section.split("."), params) for section in listed}
     overlooked = [
         name
         for section in listed
-        for name in keys_of(params.get(section), f"{section}.")
+        for name in keys_of(values[section], f"{section}.")
         if name.rpartition(".")[2] in (Meta.PARAM_SIZE, Meta.PARAM_NFILES)
     ]
     assert set(overlooked) <= set(listed)

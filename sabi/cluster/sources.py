@@ -79,8 +79,11 @@ def _listed(given: Sequence[str]) -> Iterator[str]:
 
 def _local(text: str) -> Iterator[Source]:
     for one in select([text]):
+        if one.reason is not None:  # a row of no file
+            yield Source(one.path, one.path, None, one.reason, one.reason)
+            continue
         version = " ".join(map(str, size_and_time(one.file)))
-        yield Source(one.path, str(one.file.absolute()), one.mm_per_pixel, version, one.reason)
+        yield Source(one.path, str(one.file.absolute()), one.mm_per_pixel, version)
 
 
 def _remote(text: str) -> Iterator[Source]:

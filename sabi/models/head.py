@@ -5,7 +5,7 @@ score ("linear", "sigmoid") or the logits of being above each grade ("coral",
 "corn"); `to_score` makes one score of any.
 
 A head is its spec and its weights, arrays by layer and variable. Keras trains
-it (`build`, `sabi/training/dense.py`), or it is solved in closed form
+it (`build`, `sabi/training/dense.py`), or it is linear and solved at once
 (`sabi/training/ridge.py`); `Head` predicts without Keras, whose loading takes
 longer. `tests/models/test_head.py` shows that both agree.
 """

@@ -6,8 +6,8 @@ UTF-8, UTF-16 with its mark or, as Excel in Japan writes it, cp932 (Shift-JIS).
 
 import codecs
 import csv
-import difflib
 import io
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +18,12 @@ from sabi.runtime.errors import InputError
 
 FILES = ("labels.csv", "labels.xlsx")
 COLUMNS = ("file", "grade", "specimen", "mm_per_pixel", "inspector")
-LIKE = 0.82  # how like a column's name is to one of ours that was meant, by `difflib`
+# Letters of names of columns that mean one of ours. Left unread they would let test photographs be known
+# from training, or photographs have no scale.
+MEANT = {
+    "specimen": ("specimens", "specimenid", "specimenno", "specimennr", "specimenname", "specimennumber"),
+    "mm_per_pixel": ("mmperpixel", "mmperpixels", "mmperpx", "mmpixel", "mmpx"),
+}
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -50,13 +55,11 @@ def read_rows(file: Path, needed: str, unwanted: tuple[str, ...] = ()) -> list[R
         if columns.count(name) > 1 or (name in ("file", needed) and name not in columns):
             shown = ", ".join(lines[0]) if lines else ""
             raise InputError(f"{file}: the first line must name a column {name}, once; it has: {shown!r}")
-    for name in ("specimen", "mm_per_pixel"):
-        others = [column for column in columns if column not in COLUMNS]
-        if name not in columns and (close := difflib.get_close_matches(name, others, 1, LIKE)):
-            # Left unread it would let test photographs be known from training, or photographs have no scale.
-            raise InputError(
-                f"{file}: has a column {close[0]}, which is not read; call it {name}, or something else"
-            )
+    for name, spelled in MEANT.items():
+        near = [column for column in columns if re.sub("[^a-z]", "", column) in spelled]
+        # With grades from elsewhere the table gives no specimens.
+        if near and name not in columns and (name != "specimen" or needed == "grade"):
+            raise InputError(f"{file}: has a column {near[0]}, which is not read; call it {name}")
     # Of what a survey measured two columns may have one name.
     times = [columns[: at + 1].count(name) for at, name in enumerate(columns)]
     columns = [name if time == 1 else f"{name}_{time}" for name, time in zip(columns, times, strict=True)]

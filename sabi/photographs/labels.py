@@ -62,7 +62,7 @@ def read(folder: Path, found: Iterable[str], labels: Labels) -> tuple[dict[str, 
     rows: list[Row] = []
     if labels.source == "csv":
         if table is None:
-            like = [printable(path) for path in sorted(found) if path.casefold().startswith("labels.")]
+            like = [printable(path) for path in sorted(found) if path.casefold() in FILES]
             raise InputError(
                 f"{folder / FILES[0]}: no such file, nor {FILES[1]}; "
                 + "".join(f"rename {path}, or " for path in like[:1])
@@ -99,7 +99,8 @@ def scales(folder: Path, found: Iterable[str]) -> tuple[dict[str, float], dict[s
     known = {}
     for path, rows in rows_of.items():
         try:
-            scale = _scale(_only(rows))
+            # Of several inspectors there is a row each.
+            scale = _scale(_agreed(rows) if rows[0].get("inspector") else _only(rows))
         except Unusable as reason:
             raise InputError(f"{table}: {printable(path)}: {reason}") from None
         if scale is not None:

@@ -228,8 +228,8 @@ def markdown(rows: pd.DataFrame, failed: dict[str, str]) -> str:
     lines += [
         "",
         f"Test photographs; in brackets 95 % intervals. The best, {best.experiment}, is that whose scores "
-        f"err least on validation (root mean square {best.validation_rmse:.3f}), of those tested on the most "
-        f"photographs ({best.photographs}). Against it:",
+        f"err least on validation (root mean square {best.validation_rmse:.3f}), of those that lack no "
+        f"fold and were tested on the most photographs ({best.photographs}). Against it:",
         "",
         "| experiment | accuracy | only best right : only this | McNemar's p | verdict | MAE | verdict |",
         "|---|---|---|---|---|---|---|",

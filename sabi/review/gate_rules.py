@@ -128,8 +128,9 @@ def compared(old: Result, new: Result, settings: Params, base: str) -> tuple[int
 
     found = differences(before, after, new.grades, **settings.evaluate.bootstrap.model_dump())
     rows, outcomes = [HEADER, ["---"] * len(HEADER)], {}
-    if sets.given(old.predictions) and not sets.given(new.predictions):
-        unjudged.append("HEAD has no sets of grades for coverage, set_size and look; run `dvc repro`")
+    lacking = [name for name, rule in settings.gate.rules if name not in found and rule.tolerated is not None]
+    if lacking and sets.given(old.predictions) and not sets.given(new.predictions):
+        unjudged.append(f"HEAD has no sets of grades for {', '.join(lacking)}; run `dvc repro`")
     elif "coverage" not in found:
         notes.append(f"{base} has no sets of grades: coverage, set_size and look are not judged.")
     judged = [(name, rule) for name, rule in settings.gate.rules if name in found]

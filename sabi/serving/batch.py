@@ -6,6 +6,7 @@ then a line for each photograph. The tables are made from it, and at the end it 
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,9 +17,8 @@ from tqdm import tqdm
 
 from sabi.grading.grader import Grader, Row
 from sabi.runtime.errors import InputError
-from sabi.serving.selection import Selected, size_and_time
+from sabi.serving.selection import UNFINISHED, Selected, size_and_time
 
-UNFINISHED = "unfinished.jsonl"
 # A photograph, and what is said of it.
 Graded = tuple[Selected, Row]
 AT_ONCE = 64  # photographs between two records: what a kill loses at most
@@ -71,7 +71,8 @@ def alone(out: Path) -> Iterator[None]:
     Raises `InputError` where another is at work, and for a folder that holds something else.
     """
     record = out / UNFINISHED
-    if not record.exists():
+    before = record.stat().st_size if record.exists() else None
+    if before is None:
         check_free(out)
     out.mkdir(parents=True, exist_ok=True)
     with record.open("a") as held:
@@ -79,6 +80,12 @@ def alone(out: Path) -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
+        mine = os.fstat(held.fileno())
+        if not record.exists() or record.stat().st_ino != mine.st_ino or (before and not mine.st_size):
+            # Another has ended since; what is empty now has just been made here.
+            if before and not mine.st_size:
+                record.unlink(missing_ok=True)
+            check_free(out)
         yield
 
 
@@ -95,30 +102,38 @@ def finish(out: Path) -> None:
 
 def _state(one: Selected) -> str:
     """A photograph as it is now: name, scale, size and time of change."""
-    return json.dumps([one.path, one.mm_per_pixel, *size_and_time(one.file)])
+    file = size_and_time(one.file) if one.reason is None else [one.reason]
+    return json.dumps([one.path, one.mm_per_pixel, *file])
 
 
 def _begin(record: Path, model: str, states: Sequence[str]) -> dict[str, Row]:
     """What `record` knows of this model's grades; `states` are those of the photographs that are meant."""
-    first, *lines = record.read_text(encoding="utf-8").splitlines() or [json.dumps(model)]
+    content = record.read_bytes()
+    first, *lines = content.decode().splitlines(keepends=True) or [""]
     other = "choose another --out, or remove it"
-    if first != json.dumps(model):
+    if not first.endswith("\n"):  # new, or cut by a kill
+        record.write_text(json.dumps(model) + "\n", encoding="utf-8")
+        return {}
+    if json.loads(first) != model:
         raise InputError(f"{record.parent}: begun with another model; {other}")
     known = _whole(lines)
     meant = {json.loads(state)[0] for state in states}
     if known and not any(json.loads(state)[0] in meant for state, _ in known):
-        raise InputError(f"{record.parent}: begun with other photographs; give those, {other}")
-    # Written again, without a line that a kill has cut.
-    record.write_text("\n".join([first, *map(json.dumps, known)]) + "\n", encoding="utf-8")
+        raise InputError(
+            f"{record.parent}: begun with other photographs, or with these by other names; "
+            f"give the same command, {other}"
+        )
+    # The last line may have been cut by a kill; all before stay as they are.
+    os.truncate(record, len("".join([first, *lines[: len(known)]]).encode()))
     return {state: Row(**row) for state, row in known}
 
 
 def _whole(lines: list[str]) -> list[Any]:
-    """The records; the last line may have been cut by a kill."""
+    """The records of lines, up to one that is cut."""
     records = []
     for line in lines:
         try:
-            records.append(json.loads(line))
+            records.append(json.loads(line if line.endswith("\n") else ""))
         except json.JSONDecodeError:
             break
     return records

@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from sabi.runtime.errors import InputError, in_a_line
-from sabi.serving.batch import UNFINISHED
-from sabi.serving.grading import RECORD, TABLE
-from sabi.serving.selection import below_common_folder
+from sabi.serving.grading import TABLE
+from sabi.serving.selection import RECORD, UNFINISHED
 from sabi.tables import read_json
 
 
@@ -15,7 +14,7 @@ def changes(old: Path, new: Path) -> tuple[pd.DataFrame, list[str]]:
     """What became of each specimen, the most worsened first, and notes on what cannot be compared.
 
     A specimen is a piece of steel by the model's pattern of names; where that finds none in either
-    survey, photographs are compared by their file's name, or by their path where names repeat. Columns:
+    survey, photographs are compared by their file's name, with its folders where names repeat. Columns:
     specimen, before and after (the worst grades' names), score_before and score_after (medians) and
     change (in grades, negative where it became worse, then by the score). Raises `InputError` for a
     folder that `sabi grade` did not write, and for surveys of other grades.
@@ -80,13 +79,16 @@ def _read(folder: Path) -> pd.DataFrame:
 def _place_names(tables: list[pd.DataFrame]) -> list[pd.Series]:
     """What tells a photograph without a specimen in each survey from its others.
 
-    That is the file's name; where photographs of a survey share one, in both surveys the path
-    below the folder that all of it lie in.
+    That is the end of its path: the file's name, and of the folders above as many as it takes, in both
+    surveys alike.
     """
-    named = [table.path.str.rsplit("/").str[-1] for table in tables]
-    if all(names[table.specimen == ""].is_unique for names, table in zip(named, tables, strict=True)):
-        return named
-    return [pd.Series(below_common_folder([Path(path) for path in table.path])) for table in tables]
+    parts = [table.path.str.split("/") for table in tables]
+    deepest = max((len(path) for survey in parts for path in survey), default=1)
+    for depth in range(1, deepest + 1):
+        named = [survey.str[-depth:].str.join("/") for survey in parts]
+        if all(names[table.specimen == ""].is_unique for names, table in zip(named, tables, strict=True)):
+            break
+    return named
 
 
 def _by_specimen(table: pd.DataFrame, names: pd.Series, grades: list[str]) -> pd.DataFrame:

@@ -20,11 +20,11 @@ from sabi.runtime.errors import InputError, system_refusals_told
 from sabi.serving import batch, overview, tables, workbook
 from sabi.serving.closer import Look, look_closer
 from sabi.serving.loading import load
-from sabi.serving.selection import below_common_folder, select
+from sabi.serving.selection import RECORD, below_common_folder, select
 from sabi.tables import write_json
 from sabi.words.texts import Language, texts
 
-TABLE, WORKBOOK, PAGE, RECORD = "grades.csv", "grades.xlsx", "index.html", "survey.json"
+TABLE, WORKBOOK, PAGE = "grades.csv", "grades.xlsx", "index.html"
 
 
 PLAIN = Look()
@@ -56,14 +56,16 @@ def grade_into(
     """
     grader = load(model)
     selected = select(given)
-    with system_refusals_told(out), batch.alone(out), _photographs_stay():
+    with system_refusals_told(out), batch.alone(out):
         done, finished = batch.grade_all(grader, identity(model), selected, out)
         graded = tables.graded_table(done, grader.spec)
         rejected = tables.rejected_table(done)
         tables.write_csv(tables.for_people(graded), out / TABLE, measurements.names(graded))
         tables.write_csv(rejected, out / "rejected.csv")
         scales = {one.file: one.mm_per_pixel for one in selected}
-        shown = pictures.thumbnails(graded.file[: pictures.MOST])
+        with _photographs_stay():
+            shown = pictures.thumbnails(graded.file[: pictures.MOST])
+            closer = look_closer(grader, graded, scales, look, out)
         card = card_of(model)
         facts = facts_of(model, grader.spec, card, language)
         said = texts(language)
@@ -72,7 +74,7 @@ def grade_into(
             "facts": facts,
             "drawings": card is not None and card.drawings > 0,
             "unfinished": None if finished else len(selected),
-            "closer": look_closer(grader, graded, scales, look, out),
+            "closer": closer,
         }
         page = overview.render(graded, rejected, shown, about, grader.spec.rating, language)
         (out / PAGE).write_text(page, encoding="utf-8")
@@ -81,7 +83,8 @@ def grade_into(
             out / RECORD,
         )
         if sort:
-            sort_into_folders(copies_of(graded), grader.spec.grades, out)
+            with _photographs_stay():
+                sort_into_folders(copies_of(graded), grader.spec.grades, out)
         if finished:
             batch.finish(out)
         colours = dict(zip(grader.spec.grades, grade_colours(len(grader.spec.grades)), strict=True))

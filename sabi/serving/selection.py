@@ -1,6 +1,8 @@
 """Which photographs a command line means: files, folders, patterns."""
 
+import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +11,8 @@ from sabi.photographs import label_table, labels, measurements
 from sabi.photographs.files import find
 from sabi.runtime.errors import InputError
 
-# By these a folder is known that `sabi grade` wrote: copies in it are no photographs of a survey.
-MADE = ("survey.json", "unfinished.jsonl", "grades.parquet")
+# What `sabi grade` writes at the end, and what it goes on from.
+RECORD, UNFINISHED = "survey.json", "unfinished.jsonl"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def select(given: Sequence[str]) -> list[Selected]:
     an earlier `sabi grade` wrote below such a folder is left out. Raises `InputError` for what stands
     for no file, and for a table that is none.
     """
-    chosen: dict[Path, Selected] = {}
+    chosen: dict[Path | str, Selected] = {}
     places: dict[Path, Path] = {}
     for text in given:
         try:
@@ -44,6 +46,9 @@ def select(given: Sequence[str]) -> list[Selected]:
                 f"{text}: no such file or folder, or no file in it; name photographs or their folder"
             )
         for selected in files:
+            if selected.reason is not None:  # of no file
+                chosen.setdefault(selected.path, selected)
+                continue
             folder = selected.file.parent
             if folder not in places:
                 places[folder] = folder.resolve()
@@ -53,7 +58,7 @@ def select(given: Sequence[str]) -> list[Selected]:
 
 def below_common_folder(files: Sequence[Path]) -> list[str]:
     """The path of each of `files` below the innermost folder that all lie in, with `/`."""
-    absolute = [file.absolute() for file in files]
+    absolute = [file.parent.resolve() / file.name for file in files]
     base = os.path.commonpath([file.parent for file in absolute]) if absolute else ""
     return [file.relative_to(base).as_posix() for file in absolute]
 
@@ -84,7 +89,8 @@ def _files(text: str) -> list[Selected]:
 
 def _of_folder(place: Path) -> list[Selected]:
     there = find(place)
-    made = {path.rpartition("/")[0] for path in there if path.rpartition("/")[2] in MADE} - {""}
+    made = {path.rpartition("/")[0] for path in there if _is_record(place / path)} - {""}
+    # Copies that it sorted into folders are no photographs of a survey.
     there = [path for path in there if not any(path.startswith(f"{folder}/") for folder in made)]
     scales, nowhere = labels.scales(place, there)
     known, _ = measurements.read(place, there)
@@ -100,3 +106,16 @@ def _of_folder(place: Path) -> list[Selected]:
     }
     both = files | {f"{written}\0": row for written, row in rows.items()}
     return [both[path] for path in sorted(both)]
+
+
+def _is_record(file: Path) -> bool:
+    """Whether `sabi grade` wrote a file, so that all in its folder is what it made."""
+    if file.name not in (RECORD, UNFINISHED):
+        return False
+    try:
+        with file.open(encoding="utf-8") as stream:
+            first = json.loads(stream.readline() if file.name == UNFINISHED else stream.read())
+    except (OSError, ValueError):
+        return False
+    model = first.get("model") if isinstance(first, dict) else first
+    return isinstance(model, str) and re.fullmatch("[0-9a-f]{64}", model) is not None

@@ -19,7 +19,8 @@ def solved_conditionals(
         sum of weights * CORN's loss at k + penalty / 2 * the sum of its squared slopes
 
     `penalties` descend, so that each fit begins at the one before. A border with photographs on one side
-    alone, or with none, has an intercept only.
+    alone, or with none, has an intercept only. Memory is a copy of `rows`, in which a score between two
+    grades is two.
     """
     from sklearn.linear_model import LogisticRegression
 

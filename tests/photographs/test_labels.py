@@ -287,12 +287,15 @@ def test_a_missing_table_is_told_with_both_ways_out(tmp_path):
         read(tmp_path, ["Labels.CSV", "a.jpg"], labels("csv"))
 
 
-@pytest.mark.parametrize("column", ["specimens", "Specimen ID", "specimen_no", "mm_per_px"])
+@pytest.mark.parametrize("column", ["specimens", "Specimen ID", "specimen_no", "mm_per_px", "mm/pixel"])
 def test_a_column_that_is_nearly_one_of_ours_is_not_left_unread(tmp_path, column):
     with_table(tmp_path, f"file,grade,{column}\na.jpg,3,1\n")
     with pytest.raises(InputError, match=f"has a column {column.lower()}, which is not read; call it "):
         read(tmp_path, [FILE, "a.jpg"], labels("csv"))
-    with_table(tmp_path, f"file,grade,specimen,mm_per_pixel,{column},species,inspected\na.jpg,3,x,1,1,2,3\n")
+    others = "species,inspected,specimen_w,um_per_pixel"
+    with_table(tmp_path, f"file,grade,{others}\na.jpg,3,1,2,3,4\n")
+    assert read(tmp_path, [FILE, "a.jpg"], labels("csv"))[0]["a.jpg"].mm_per_pixel is None
+    with_table(tmp_path, f"file,grade,specimen,mm_per_pixel,{column}\na.jpg,3,x,1,1\n")
     assert read(tmp_path, [FILE, "a.jpg"], labels("csv"))[0]["a.jpg"].specimen == "x"
 
 
@@ -336,7 +339,7 @@ def test_a_scale_under_another_name_is_told_and_not_taken_for_a_measurement(tmp_
         lambda: scales(tmp_path, [FILE, "2_a.jpg"]),
     ):
         with pytest.raises(
-            InputError, match=r"(has a column mm_p.*, .*call it|must name a column) mm_per_pixel"
+            InputError, match=r"(has a column mm.*, .*call it|must name a column) mm_per_pixel"
         ):
             reading()
 

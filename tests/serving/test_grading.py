@@ -247,7 +247,9 @@ def test_exit_statuses(here, tmp_path):
     )
 
 
-def test_what_changes_or_goes_while_it_is_graded_stands_in_a_table(here, tmp_path, monkeypatch):
+def test_what_changes_while_it_is_graded_stands_in_the_table_and_what_went_is_told(
+    here, tmp_path, monkeypatch
+):
     raw = shutil.copytree("photographs", tmp_path / "photographs")
     changed, gone = sorted((raw / "2026-11-25").glob("*.jpg"))[:2]
     real = Grader.grade
@@ -281,11 +283,12 @@ def test_two_gradings_into_one_folder_and_other_photographs_into_a_begun_one_are
         grade_into(out, ["photographs"], here)
     before = {file.name: file.read_bytes() for file in out.iterdir()}
     other = shutil.copytree("photographs", tmp_path / "others")
-    with pytest.raises(InputError, match="begun with other photographs; give those, choose another --out"):
+    with pytest.raises(InputError, match=r"begun with other photographs, or .* names; give the same"):
         grade_into(out, [str(other)], here)
     with batch.alone(out), pytest.raises(InputError, match="another `sabi grade` is at work there"):
         grade_into(out, ["photographs"], here)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    (out / "survey.json").unlink()
     (out / batch.UNFINISHED).write_text("")  # as after a power cut
     assert grade_into(out, ["photographs"], here).finished
 
@@ -314,6 +317,11 @@ def test_photographs_of_one_name_are_compared_by_folder_and_specimens_called_na_
     found = dict(zip(compared.specimen, zip(compared.before, compared.after, strict=True), strict=True))
     assert found == {"b2/IMG.jpg": (best, worst), "b1/IMG.jpg": (worst, worst), "NA": (best, best)}
     assert notes == []
+    alone = read(tmp_path / "old/grades.csv").iloc[:1]  # names repeat in one of the surveys only
+    (tmp_path / "less").mkdir()
+    shutil.copy(tmp_path / "old/survey.json", tmp_path / "less")
+    alone.to_csv(tmp_path / "less/grades.csv", index=False, encoding="utf-8-sig")
+    assert changes(tmp_path / "less", tmp_path / "new")[0].specimen.tolist() == ["b1/IMG.jpg"]
     (tmp_path / "new" / batch.UNFINISHED).write_text("")
     assert "new: is not finished" in changes(tmp_path / "old", tmp_path / "new")[1][0]
     text = (tmp_path / "new/grades.csv").read_text(encoding="utf-8-sig")
@@ -328,3 +336,20 @@ def test_a_place_to_keep_embeddings_that_cannot_be_made_is_told_with_the_way_out
     with pytest.raises(InputError, match=r"file/sabi: Not a directory; .* let XDG_CACHE_HOME name a folder"):
         grade_into(tmp_path / "out", ["photographs"], here)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_grading_that_has_ended_meanwhile_stays_as_it_is(here, tmp_path, monkeypatch):
+    """Another process ends between this one's look at the folder and its own beginning."""
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        interrupted_after(2, patch)
+        grade_into(out, ["photographs"], here)
+
+    def ends(*_, **__):
+        (out / batch.UNFINISHED).unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", ends)
+        with pytest.raises(InputError, match="is there already and stays as it is"), batch.alone(out):
+            pass
+    assert not (out / batch.UNFINISHED).exists()

@@ -3,7 +3,7 @@
 import pytest
 
 from sabi.runtime.errors import InputError
-from sabi.serving.selection import MADE, select
+from sabi.serving.selection import below_common_folder, select
 
 
 @pytest.fixture
@@ -60,9 +60,17 @@ def test_a_pattern_that_is_none_is_told(bridge):
         select(["bridge/a**b"])
 
 
-@pytest.mark.parametrize("mark", MADE)
-def test_what_an_earlier_grading_wrote_below_a_folder_is_no_photograph_of_it(bridge, mark):
-    (bridge / "bridge/deck" / mark).write_text("")
+MODEL = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [("survey.json", f'{{"model": "{MODEL}", "grades": ["1"]}}'), ("unfinished.jsonl", f'"{MODEL}"\n["a')],
+)
+def test_what_an_earlier_grading_wrote_below_a_folder_is_no_photograph_of_it(bridge, mark, text):
+    (bridge / "bridge/deck" / mark).write_text("{}")  # another program's
+    assert "bridge/deck/c.jpg" in [one.path for one in select(["bridge"])]
+    (bridge / "bridge/deck" / mark).write_text(text)
     assert [one.path for one in select(["bridge"])] == ["bridge/a.jpg", "bridge/b.png"]
     assert "bridge/deck/c.jpg" in [one.path for one in select(["bridge/deck"])]  # named itself
 
@@ -76,6 +84,19 @@ def test_a_row_of_the_table_adds_no_file_from_elsewhere(bridge):
     assert [*reasons] == ["bridge/../other.jpg", "bridge/B.png", "bridge/gone.jpg"]
     said = ["leads out of the folder", "fits several files", "there is no such file"]
     assert all(part in reason for part, reason in zip(said, reasons.values(), strict=True))
+    named = select(["bridge", "other.jpg"])[-1]  # itself, beside the row that must not add it
+    assert (named.path, named.reason) == ("other.jpg", None)
+
+
+def test_a_table_of_several_inspectors_grades_does_not_matter(bridge):
+    (bridge / "bridge/labels.csv").write_text("file,grade,inspector\na.jpg,3,x\na.jpg,4,y\n")
+    assert [one.reason for one in select(["bridge"])] == [None] * 4
+
+
+def test_paths_below_the_common_folder_lead_never_out_of_it(bridge, monkeypatch):
+    monkeypatch.chdir(bridge / "bridge/deck")
+    files = [one.file for one in select(["deep", "../a.jpg"])]
+    assert below_common_folder(files) == ["deck/deep/d.jpg", "a.jpg"]
 
 
 def test_a_name_that_the_system_refuses_is_told(bridge):
