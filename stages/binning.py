@@ -6,14 +6,12 @@ import pandas as pd
 
 from sabi.grading import correction
 from sabi.grading.ensembling import Ensemble
-from sabi.grading.folder import check_graded, grade_folder, sort_into_folders
+from sabi.grading.folder import grade_unlabelled
 from sabi.grading.grader import Grader
 from sabi.grading.held_out import doubts, explain
 from sabi.grading.model import ModelSpec, save
 from sabi.grading.thresholds import thresholds_for, to_grades
-from sabi.photographs import measurements
 from sabi.photographs.features import FEATURES, in_millimetres
-from sabi.photographs.files import find
 from sabi.runtime.determinism import fix_threads
 from sabi.settings.params import Params
 from sabi.stage import run
@@ -26,7 +24,6 @@ from sabi.tables import (
     read_table,
     write_graded,
     write_json,
-    write_table,
 )
 
 UNLABELLED, OUT = Path("data/unlabelled"), Path("data/grades")
@@ -61,15 +58,7 @@ def main(params: Params) -> None:
     fix_threads(1)  # for each of the batches that are embedded at once
     grader = Grader.load(MODEL)
     explain(grader, doubted, manifest, features, params.report.why, OUT / "why")
-    unlabelled, rejected = grade_folder(grader, UNLABELLED)
-    write_table(unlabelled, OUT / "unlabelled.csv")
-    write_table(rejected, OUT / "unlabelled_rejected.csv")
-    measured, _ = measurements.read(UNLABELLED, find(UNLABELLED))
-    write_table(measured[measured.path.isin(unlabelled.path)], OUT / "unlabelled_measurements.csv")
-    copies = [(row.grade, row.path, UNLABELLED / row.path) for row in unlabelled.itertuples()]
-    sort_into_folders(copies, spec.grades, OUT / "unlabelled")
-    print(f"unlabelled: {len(unlabelled)} photographs graded, {len(rejected)} files rejected")
-    check_graded(unlabelled, rejected, UNLABELLED)
+    grade_unlabelled(grader, UNLABELLED, OUT)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,29 @@ from typing import Any
 import pandas as pd
 
 from sabi.grading.grader import Grader
-from sabi.photographs import label_table, labels
+from sabi.photographs import label_table, labels, measurements
 from sabi.photographs.decoding import DRAWING_MARK
 from sabi.photographs.files import find, printable
 from sabi.runtime.errors import InputError
+from sabi.tables import write_table
 
 COLUMNS = ["path", "score", "grade", "low", "high", "look", "nearest", "distance"]
+
+
+def grade_unlabelled(grader: Grader, folder: Path, out: Path) -> None:
+    """Grade the photographs below `folder`; the tables of the stage `binning` and sorted copies lie in `out`.
+
+    Raises `InputError` as `grade_folder` and `check_graded` do.
+    """
+    graded, rejected = grade_folder(grader, folder)
+    write_table(graded, out / "unlabelled.csv")
+    write_table(rejected, out / "unlabelled_rejected.csv")
+    measured, _ = measurements.read(folder, find(folder))
+    write_table(measured[measured.path.isin(graded.path)], out / "unlabelled_measurements.csv")
+    copies = [(row.grade, row.path, folder / row.path) for row in graded.itertuples()]
+    sort_into_folders(copies, grader.spec.grades, out / "unlabelled")
+    print(f"unlabelled: {len(graded)} photographs graded, {len(rejected)} files rejected")
+    check_graded(graded, rejected, folder)
 
 
 def grade_folder(grader: Grader, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
