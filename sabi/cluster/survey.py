@@ -1,6 +1,5 @@
 """What `sabi grade --engine` does: photographs in, one table of any number of rows out."""
 
-import fcntl
 import os
 import shutil
 import time
@@ -17,8 +16,8 @@ from sabi.cluster.shards import Shard
 from sabi.cluster.sources import Source, find_sources
 from sabi.cluster.worker import ShardWorker
 from sabi.grading.model import check, identity
-from sabi.runtime.errors import InputError, system_refusals_told
-from sabi.serving.batch import check_free
+from sabi.runtime.errors import system_refusals_told
+from sabi.serving.batch import check_free, hold
 
 TABLE, SHARDS = "grades.parquet", "shards"
 MARK = "survey.lock"  # in the folder of shards: it is ours, and held by who is at work there
@@ -70,10 +69,7 @@ def grade_into_table(
     with system_refusals_told(out):
         folder.mkdir(parents=True, exist_ok=True)
     with (folder / MARK).open("w") as mark:
-        try:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
+        hold(mark, out)
         counted = _graded(out, sources, model, size, ray, address)
     # First a name that no later call goes on with: removing takes a while.
     over = folder.rename(out / f"{SHARDS}.removed")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tqdm import tqdm
 
@@ -76,17 +76,24 @@ def alone(out: Path) -> Iterator[None]:
         check_free(out)
     out.mkdir(parents=True, exist_ok=True)
     with record.open("a") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
+        hold(held, out)
         mine = os.fstat(held.fileno())
-        if not record.exists() or record.stat().st_ino != mine.st_ino or (before and not mine.st_size):
-            # Another has ended since; what is empty now has just been made here.
-            if before and not mine.st_size:
-                record.unlink(missing_ok=True)
+        if before and not mine.st_size:  # another has ended since: this one has just been made here
+            record.unlink()
+        if not record.exists() or record.stat().st_ino != mine.st_ino:
             check_free(out)
         yield
+
+
+def hold(file: IO[str], out: Path) -> None:
+    """Lock the open `file` until it is closed.
+
+    Raises `InputError` where another process has, which grades into `out`.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"{out}: another `sabi grade` is at work there; wait for it") from None
 
 
 def check_free(out: Path) -> None:

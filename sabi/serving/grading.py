@@ -13,7 +13,7 @@ from sabi.grading.card import Card, card_of
 from sabi.grading.folder import sort_into_folders
 from sabi.grading.model import ModelSpec, identity
 from sabi.photographs import measurements
-from sabi.photographs.files import Unusable, find
+from sabi.photographs.files import Unusable
 from sabi.report import pictures
 from sabi.report.colours import grade_colours
 from sabi.runtime.errors import InputError, system_refusals_told
@@ -93,7 +93,7 @@ def grade_into(
 
 def _unread(given: Sequence[str]) -> list[str]:
     folders = [Path(text) for text in given if Path(text).is_dir()]
-    others = [measurements.read(folder, find(folder))[1] for folder in folders]
+    others = [measurements.read(folder, [])[1] for folder in folders]  # by the tables alone
     return [line for one in others for line in measurements.told(one)]
 
 
